@@ -1,0 +1,1 @@
+"""What a configuration means. Pure: no asyncio, sockets, clock or numpy."""

@@ -1,0 +1,151 @@
+"""The site file: frozen models, read once. Each part of the program gets only its own model."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from archon_ioc.errors import ConfigError
+
+PvName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_:.\-]*$", max_length=40)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ControllerConfig(_Model):
+    """One Archon controller."""
+
+    name: str = Field(default="archon", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    host: str = "10.0.0.2"
+    port: int = Field(default=4242, ge=1, le=65535)
+    acf: Path | None = None
+    """Configuration file offered in ArchonConfigFile; it is never loaded by itself."""
+    status_period: Seconds = 1.0
+    """Seconds between two STATUS requests."""
+    frame_period: Seconds = 0.02
+    """Seconds between two FRAME requests while a frame is awaited."""
+    connect_timeout: Seconds = 5.0
+    longest_retry: Seconds = 10.0
+    """Longest pause between two attempts to connect."""
+
+
+class IntegrationConfig(_Model):
+    """The timing-script parameter that holds the integration time; by default IntMS or IntCS, as the ACF has."""
+
+    parameter: str | None = None
+    unit: Literal["ms", "cs"] = "ms"
+
+
+class ScriptConfig(_Model):
+    """Names of the timing script's parameters, and how long the script may take."""
+
+    integration: IntegrationConfig = IntegrationConfig()
+    exposures: str = "Exposures"
+    continuous: str = "ContinuousExposures"
+    readout: str = "ReadOut"
+    abort: str = "AbortExposure"
+    auto_flush: str = "AutoFlush"
+    do_flush: str = "DoFlush"
+    flush_count: str = "FlushCount"
+    external_trigger: str = "ExternalTrigger"
+    horizontal_binning: str = "HorizontalBinning"
+    vertical_binning: str = "VerticalBinning"
+    readout_start: Seconds = 30.0
+    """Longest time from the end of the integration to the first line: cleaning, skipped lines."""
+    readout_stall: Seconds = 10.0
+    """Longest time without a new line during a readout."""
+
+
+class FilesConfig(_Model):
+    """Where images go until a client says otherwise."""
+
+    path: Path = Path("data")
+    name: str = "archon"
+    template: str = "%s%s_%4.4d.fits"
+    state: Path = Path("state")
+    """Folder in which settings and the next file number are kept across restarts."""
+
+
+class DetectorConfig(_Model):
+    """One CCD: the taps that read it, in any order, and what the header says about it."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_\-]+$")
+    taps: tuple[str, ...] = Field(min_length=1)
+    """Tap names such as AD5L."""
+    serial: str = ""
+    type: str = ""
+    gain: tuple[float, ...] = ()
+    """Electrons per ADU, one number per tap or one for all."""
+    read_noise: tuple[float, ...] = ()
+    """Electrons, one number per tap or one for all."""
+
+
+class HeaderConfig(_Model):
+    """Header cards of the site."""
+
+    observatory: str = ""
+    instrument: str = ""
+    cards: dict[str, tuple[str | int | float | bool, str]] = {}
+    """Further cards: keyword to value and comment."""
+
+
+class ShutterConfig(_Model):
+    """PVs of a shutter that another IOC drives, for ShutterMode "EPICS PV"."""
+
+    open_pv: PvName = ""
+    open_value: str = "1"
+    close_pv: PvName = ""
+    close_value: str = "0"
+    status_pv: PvName = ""
+    status_open: str = "1"
+
+
+class NamesConfig(_Model):
+    """Prefixes behind the IOC's own: areaDetector's R macros."""
+
+    camera: PvName = "cam1:"
+    image: PvName = "image1:"
+    fits: PvName = "FITS1:"
+
+
+class SiteConfig(_Model):
+    """Everything about one IOC: one camera."""
+
+    prefix: PvName = "ARCHON:"
+    controller: ControllerConfig = ControllerConfig()
+    script: ScriptConfig = ScriptConfig()
+    files: FilesConfig = FilesConfig()
+    detectors: tuple[DetectorConfig, ...] = ()
+    """The CCDs; none means that the whole frame is one."""
+    header: HeaderConfig = HeaderConfig()
+    shutter: ShutterConfig = ShutterConfig()
+    names: NamesConfig = NamesConfig()
+    temperature_sensor: str = ""
+    """Sensor shown as TemperatureActual, MOD2/TEMPA for instance; by default the first of the first heater."""
+
+
+def load(path: str | Path) -> SiteConfig:
+    """Read a site file.
+
+    Raises:
+        ConfigError: if it cannot be read or something in it is wrong; every problem is named with its place.
+    """
+    path = Path(path)
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(error.strerror or str(error), path=str(path)) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not YAML: {error}", path=str(path)) from error
+    try:
+        return SiteConfig.model_validate({} if raw is None else raw)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']) or 'the file'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise ConfigError(problems, path=str(path)) from error

@@ -1,0 +1,1 @@
+"""One controller, kept connected. Knows nothing of exposures, files or PVs."""

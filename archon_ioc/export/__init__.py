@@ -1,0 +1,1 @@
+"""From rows to text: EPICS templates and the reference table."""

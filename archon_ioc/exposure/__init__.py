@@ -1,0 +1,1 @@
+"""The exposure engine: one camera, 1 to N controllers."""

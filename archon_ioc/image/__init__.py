@@ -1,0 +1,1 @@
+"""From a fetched frame to FITS: pure functions on numpy arrays."""

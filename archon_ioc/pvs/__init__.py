@@ -1,0 +1,1 @@
+"""Process variables, declared as data."""

@@ -1,0 +1,80 @@
+"""Rows and a state make readings: value, alarm status and severity."""
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from archon_ioc.live import Live
+from archon_ioc.pvs.row import Choice, Float, Int, Pixels, Pv, Severity, Value
+
+log = logging.getLogger(__name__)
+
+S = TypeVar("S")
+
+
+class Target(Protocol):
+    """What puts go to. ``refused`` is called, and must not raise, when a put could not be done."""
+
+    def refused(self, message: str) -> None: ...
+
+
+T = TypeVar("T", bound=Target)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a record shows. ``value`` None means: keep what is there."""
+
+    value: Value | None
+    status: str = "NO_ALARM"
+    severity: Severity = Severity.NO_ALARM
+
+
+@dataclass(frozen=True)
+class Table(Generic[S, T]):
+    """Rows with the prefix of their records, the state they show and the target of their puts."""
+
+    prefix: str
+    rows: Sequence[Pv[S, T]]
+    live: Live[S]
+    target: T
+    is_linked: Any = None  # Callable[[S], bool]; None: does not depend on a controller
+
+    def render(self) -> Iterator[tuple[Pv[S, T], Reading]]:
+        """Yield the reading of every row but images, in the order in which they are to be posted."""
+        state = self.live.value
+        linked = self.is_linked is None or self.is_linked(state)
+        for row in self.rows:
+            if not isinstance(row.kind, Pixels):
+                yield row, reading(row, state, linked=linked)
+
+
+def reading(row: Pv[S, Any], state: S, *, linked: bool) -> Reading:
+    """Return what ``row`` shows of ``state``; without a link the controller's values are not to be trusted."""
+    try:
+        value = row.read(state)
+    except Exception:
+        # One wrong row must not take the other hundreds with it.
+        _log_once(row.name)
+        return Reading(None, "CALC", Severity.INVALID)
+    if row.linked and not linked:
+        return Reading(value, "COMM", Severity.INVALID)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return Reading(None, "UDF", Severity.INVALID)
+    if isinstance(row.kind, Choice):
+        index = row.kind.accept(value)
+        return Reading(index, *row.kind.judge(index))
+    if isinstance(row.kind, Float | Int) and row.kind.alarms:
+        return Reading(value, *row.kind.alarms.judge(value))
+    return Reading(value)
+
+
+_logged: set[str] = set()
+
+
+def _log_once(name: str) -> None:
+    if name not in _logged:
+        _logged.add(name)
+        log.exception("row %s cannot be rendered", name)

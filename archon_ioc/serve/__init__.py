@@ -1,0 +1,1 @@
+"""One adapter for each outside world; only here are the server libraries imported."""
