@@ -282,7 +282,7 @@ def parse_timer(text: str) -> int:
     """Return the ticks of a TIMER reply.
 
     >>> parse_timer("TIMER=000000024AFC6CA1")
-    9848008865
+    9847991457
     """
     return _integer(parse_pairs(text), "TIMER", 16)
 

@@ -99,7 +99,7 @@ def cut_records(records: memoryview, header: bytes, payload: memoryview) -> int:
     count = len(records) // RECORD_SIZE
     for index in range(count):
         start = index * RECORD_SIZE
-        if records[start : start + 4] != header:
+        if bytes(records[start : start + 4]) != header:
             return index
         payload[index * BLOCK_SIZE : (index + 1) * BLOCK_SIZE] = records[start + 4 : start + RECORD_SIZE]
     return count
@@ -122,7 +122,8 @@ class Deframer:
 
     def __init__(self, cut: Cut = cut_records) -> None:
         self._cut = cut
-        self._buffer = memoryview(bytearray(_BUFFER_SIZE))
+        self._bytes = bytearray(_BUFFER_SIZE)
+        self._buffer = memoryview(self._bytes)
         self._start = 0  # bytes from here on are not understood yet …
         self._end = 0  # … up to here
         self._fetch: _Fetch | None = None
@@ -203,14 +204,15 @@ class Deframer:
         return Blocks(fetch.ref, fetch.received, fetch.blocks)
 
     def _text(self, ref: int, *, rejected: bool) -> Message | None:
-        line = bytes(self._buffer[self._start : self._end])
-        length = line.find(b"\n")
-        if length < 0:
-            if len(line) > _LONGEST_TEXT:
-                raise ProtocolError(f"a text reply of more than {_LONGEST_TEXT} bytes: {self._peek()!r}")
+        newline = self._bytes.find(b"\n", self._start, self._end)
+        length = (self._end if newline < 0 else newline) - self._start
+        if length > _LONGEST_TEXT:
+            raise ProtocolError(f"a text reply of more than {_LONGEST_TEXT} bytes: {self._peek()!r}")
+        if newline < 0:
             return None
-        self._start += length + 1
-        text = line[3:length].decode("latin-1")
+        line = bytes(self._buffer[self._start : newline])
+        self._start = newline + 1
+        text = line[3:].decode("latin-1")
         if not rejected:
             return Reply(ref, text)
         if text.strip():
