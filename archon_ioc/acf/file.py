@@ -29,8 +29,8 @@ _SHOWN_PROBLEMS = 10
 class Acf:
     """A configuration: ``keys`` as the controller is sent them, ``system`` as the file's ``[SYSTEM]`` has it.
 
-    Keys use ``/`` (the file's ``\\``), values have no quotes. The order is that of the file, and the position of a
-    key is its line number in the controller's memory after an upload.
+    Keys use ``/`` where the file has a backslash, values have no quotes. The order is that of the file; the position
+    of a key is its line number in the controller's memory after an upload.
     """
 
     keys: Mapping[str, str]
@@ -63,7 +63,7 @@ class Acf:
         if "CONFIG" not in sections:
             raise ConfigError("not an ACF: there is no [CONFIG] section", path=path)
         acf = cls(MappingProxyType(sections["CONFIG"]), MappingProxyType(sections.get("SYSTEM", {})), path)
-        problems += acf._wrong_values()
+        problems += acf.problems()
         if problems:
             shown = "; ".join(problems[:_SHOWN_PROBLEMS])
             more = f"; and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
@@ -91,7 +91,7 @@ class Acf:
         return {key.upper(): n for n, key in enumerate(self.keys)}
 
     def find(self, key: str) -> str:
-        """Return ``key`` as the configuration spells it: ``\\`` or ``/``, upper or lower case.
+        """Return ``key`` as the configuration spells it; slashes and case of the argument do not matter.
 
         Raises:
             InputError: if the configuration does not have it.
@@ -181,7 +181,8 @@ class Acf:
             return 2 * self.line_count, len(self.taps) // 2 * self.pixel_count
         return self.line_count, len(self.taps) * self.pixel_count
 
-    def _wrong_values(self) -> list[str]:
+    def problems(self) -> list[str]:
+        """Return what is wrong with the values, one sentence each."""
         problems: list[str] = []
         if len(self.keys) > CONFIG_LINES:
             problems.append(f"{len(self.keys)} keys, the controller holds {CONFIG_LINES}")

@@ -1,0 +1,288 @@
+"""ArchonController: one Archon box, kept connected, with typed operations. The library's public face."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from types import MappingProxyType
+from typing import Self
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.config import ControllerConfig, ScriptConfig
+from archon_ioc.driver.configuration import Configuration
+from archon_ioc.driver.keeper import Keeper
+from archon_ioc.driver.raw import RawCommand
+from archon_ioc.driver.state import ControllerState
+from archon_ioc.driver.timing import Integration, Timing
+from archon_ioc.driver.window import Window
+from archon_ioc.errors import InputError, LinkError, StateError
+from archon_ioc.live import Live
+from archon_ioc.protocol import commands
+from archon_ioc.protocol.enums import Power
+from archon_ioc.protocol.replies import BufferInfo, DeviceStatus, Frame, FrameStatus, SystemInfo
+
+log = logging.getLogger(__name__)
+
+_POWER_SECONDS = 20.0
+"""Longest time for the biases to ramp; they were seen to take 1 s, order groups can make it longer."""
+
+
+class ArchonController:
+    """One Archon controller.
+
+    Either ``async with ArchonController(host) as archon:`` (or `start` and `stop`), or `run` as a task of the
+    caller. Methods raise `LinkError` while the link is not UP and `RejectedError` when the controller refuses.
+
+    Changing what moves a voltage is always an explicit call: connecting changes nothing but locks and polling.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int = 4242,
+        *,
+        config: ControllerConfig | None = None,
+        script: ScriptConfig | None = None,
+    ) -> None:
+        settings = (config or ControllerConfig()).model_copy(update={"host": host, "port": port})
+        self._keeper = Keeper(settings)
+        self._task: asyncio.Task[None] | None = None
+        self._raw: set[asyncio.Task[str]] = set()
+        self._before: FrameStatus | None = None
+        self.timing = Timing(self._keeper, script or ScriptConfig())
+        """What the timing cores are told, and the frames."""
+        self._configuration = Configuration(self._keeper, self.timing)
+        self._keeper.synchronise = self._configuration.synchronise
+
+    # life
+
+    async def run(self) -> None:
+        """Keep connected and poll, until cancelled."""
+        await self._keeper.run()
+
+    async def start(self) -> Self:
+        """Connect, and keep connected until `stop`.
+
+        Raises:
+            LinkError: if the first attempt fails.
+        """
+        if self._task is None:
+            self._task = asyncio.create_task(self.run(), name=f"{self.name} controller")
+        state = await self.live.until(lambda state: state.is_up or bool(state.link_errors))
+        if not state.is_up:
+            await self.stop()
+            raise LinkError(state.reason)
+        return self
+
+    async def stop(self) -> None:
+        """Close the link; the controller goes on with what it does."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # state
+
+    @property
+    def name(self) -> str:
+        """The controller's name in messages and headers."""
+        return self._keeper.config.name
+
+    @property
+    def live(self) -> Live[ControllerState]:
+        """The state, to be watched: ``async for state in archon.live.watch()``."""
+        return self._keeper.live
+
+    @property
+    def status(self) -> ControllerState:
+        """The latest state."""
+        return self._keeper.state
+
+    async def get_system(self) -> SystemInfo:
+        """Ask for backplane and modules."""
+        return SystemInfo.parse(await self._keeper.request(commands.system()))
+
+    async def get_device_status(self) -> DeviceStatus:
+        """Ask for power, temperatures, rails and biases."""
+        status = (await self._keeper.refresh()).status
+        return status or DeviceStatus.parse("")
+
+    async def get_frame(self) -> FrameStatus:
+        """Ask for the frame buffers."""
+        return await self._keeper.refresh_frames()
+
+    def send_command(self, text: str) -> RawCommand:
+        """Send one command given as text; await the result and look at ``status`` and ``replies``.
+
+        Raises:
+            ForbiddenError: for firmware, flash and network commands, and for those with binary replies.
+        """
+        command = commands.raw(text)
+        task = asyncio.create_task(self._keeper.request(command), name=f"{self.name} {command.text[:20]}")
+        self._raw.add(task)
+        task.add_done_callback(self._raw.discard)
+        return RawCommand(command.text, task)
+
+    def reconnect(self) -> None:
+        """Drop the link and connect again."""
+        self._keeper.reconnect()
+
+    # configuration
+
+    async def read_config(self) -> Acf:
+        """Read back the configuration memory."""
+        return await self._configuration.read()
+
+    async def write_config(
+        self,
+        source: Acf | str | PathLike[str],
+        applyall: bool = False,
+        applymods: Sequence[int] = (),
+        poweron: bool = False,
+        overrides: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Replace the controller's configuration by an ACF (or the file at that path) and verify it.
+
+        ``applyall`` makes it take effect, which turns CCD power off; ``applymods`` applies single slots;
+        ``poweron`` powers the CCD afterwards; ``overrides`` replaces values of keys that the ACF has.
+
+        Raises:
+            ConfigError: if the file is wrong or what was written cannot be read back.
+            InputError: for an override of a key that the ACF does not have, or ``poweron`` without ``applyall``.
+        """
+        if poweron and not applyall:
+            raise InputError("poweron needs applyall: power is refused before a configuration is applied")
+        await self._configuration.write(source, overrides, applyall, applymods)
+        if poweron:
+            await self.power(True)
+
+    async def apply_all(self) -> None:
+        """Make the loaded configuration take effect. CCD power is off afterwards."""
+        await self._configuration.apply_all()
+
+    async def write_line(self, key: str, value: float | str, apply: bool | str = True) -> None:
+        """Change one key of the loaded configuration and apply it.
+
+        ``apply`` True sends the narrowest command that makes the key take effect, a text sends that command,
+        False leaves it for later.
+
+        Raises:
+            InputError: if the configuration has no such key.
+            StateError: if the controller's memory no longer holds what this program loaded.
+            RejectedError: if it is not accepted; the old value is written back.
+        """
+        await self._configuration.write_line(key, value, apply)
+
+    async def set_param(self, name: str, value: int) -> None:
+        """Give a parameter of the timing script a value at once; the configuration memory keeps the old one.
+
+        Raises:
+            InputError: if the script has no such parameter or the value is out of range.
+        """
+        own = self._configuration.require().parameter_name(name)
+        if own is None:
+            raise InputError(f"the timing script has no parameter {name!r}")
+        await self.timing.set_parameters({own: value})
+
+    async def set_window(self, **changes: int) -> Window:
+        """Change which lines and pixels are read, and return the new window.
+
+        The fields of `Window` can be given; the others keep their values.
+
+        Raises:
+            InputError: for a value out of range.
+            StateError: if the timing script lacks the parameter.
+        """
+        return await self._configuration.set_window(changes)
+
+    # power
+
+    async def power(self, on: bool | None = None) -> Power:
+        """Return the state of the CCD power; True or False switches it and waits until it is done.
+
+        Raises:
+            StateError: if the state is not reached, and why.
+        """
+        if on is None:
+            return (await self._keeper.refresh()).power
+        wanted = Power.ON if on else Power.OFF
+        if (await self._keeper.refresh()).power is wanted:
+            return wanted  # POWERON of a powered CCD is an error to some firmware
+        await self._keeper.request(commands.power_on() if on else commands.power_off())
+        log.info("%s: CCD power %s", self.name, "on" if on else "off")
+        return await self._wait_power(wanted)
+
+    # the seed's words for exposures
+
+    async def reset(self, autoflush: bool = True) -> None:
+        """Stop whatever the timing script does and restart it idle."""
+        await self.timing.make_safe()
+        if not autoflush:
+            await self.set_autoflush(False)
+
+    async def set_autoflush(self, mode: bool) -> None:
+        """Switch continuous clearing while idle."""
+        await self.set_param("AutoFlush", int(mode))
+
+    async def expose(self, exposure_time: float = 1.0, readout: bool = True) -> None:
+        """Start an integration; `readout` (or the script itself) makes a frame of it.
+
+        Raises:
+            StateError: if the CCD is not powered or the script cannot do it.
+        """
+        if not self.status.is_powered:
+            raise StateError(f"the CCD power is {self.status.power.name}, it must be ON")
+        self._before = await self.timing.prepare(Integration(exposure_time, readout))
+        await self.timing.begin()
+
+    async def abort(self, readout: bool = False) -> None:
+        """End the running integration, and read it out or throw it away."""
+        await (self.timing.read_early() if readout else self.timing.make_safe())
+
+    async def flush(self, count: int = 2) -> None:
+        """Start clearing the CCD ``count`` times."""
+        await self.timing.flush(count)
+
+    async def readout(self) -> BufferInfo:
+        """Read out what `expose` collected, wait for the frame and return its buffer."""
+        before = self._before or await self.get_frame()
+        if not self.status.parameters.get(self.timing.script().readout or "", 0):
+            await self.timing.read_early()
+        return await self.timing.new_frame(before)
+
+    async def fetch(self, buffer: BufferInfo | int | None = None) -> Frame:
+        """Read a frame buffer, by default the newest complete one.
+
+        Raises:
+            StateError: if there is no complete frame.
+        """
+        frames = await self.get_frame()
+        if isinstance(buffer, int):
+            buffer = frames.buffer(buffer)
+        info = buffer or frames.newest
+        if info is None:
+            raise StateError("there is no complete frame to fetch")
+        return await self.timing.fetch(info)
+
+    # inner parts
+
+    async def _wait_power(self, wanted: Power) -> Power:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _POWER_SECONDS
+        while True:
+            state = await self._keeper.refresh()
+            if state.power is wanted:
+                return wanted
+            if state.status and not state.status.power_good:
+                raise StateError("the power supply reports a fault (POWERGOOD=0)")
+            if loop.time() > end:
+                raise StateError(
+                    f"the CCD power is {state.power.name} after {_POWER_SECONDS:g} s, not {wanted.name}"
+                )
+            await asyncio.sleep(min(0.1, self._keeper.config.status_period))

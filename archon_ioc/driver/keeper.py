@@ -1,0 +1,196 @@
+"""Keeper: keeps one controller connected and its state fresh. The only code that opens or drops the link."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from archon_ioc.config import ControllerConfig
+from archon_ioc.driver.connection import Connection, connect
+from archon_ioc.driver.state import ControllerState, Link
+from archon_ioc.errors import LinkError, ProtocolError, RejectedError
+from archon_ioc.live import Live
+from archon_ioc.protocol import commands
+from archon_ioc.protocol.commands import Command
+from archon_ioc.protocol.replies import DeviceStatus, FrameStatus, SystemInfo
+
+log = logging.getLogger(__name__)
+
+_EMPTY_LOG = "(null)"
+_KEPT_LOG_LINES = 20
+_MOST_LOG_LINES = 64  # read at one go: a controller that logs without end must not keep us from STATUS
+
+Synchronise = Callable[[Connection], Awaitable[None]]
+
+
+class Keeper:
+    """The link of one controller and the only ``Live[ControllerState]`` of it."""
+
+    def __init__(self, config: ControllerConfig, synchronise: Synchronise | None = None) -> None:
+        self.config = config
+        self.synchronise = synchronise
+        """Called on each new connection, after SYSTEM, STATUS and FRAME were read and before the link is UP."""
+        self.live = Live(ControllerState(name=config.name))
+        self._connection: Connection | None = None
+        self._housekeeping = asyncio.Lock()  # polling, or an upload: never both
+        self._reconnect_now = asyncio.Event()
+
+    @property
+    def state(self) -> ControllerState:
+        """The latest state."""
+        return self.live.value
+
+    def update(self, **changes: Any) -> None:
+        """Replace fields of the state."""
+        self.live.set(replace(self.live.value, **changes))
+
+    async def run(self) -> None:
+        """Keep connected and poll, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_connected(), name=f"{self.config.name} link")
+            tasks.create_task(self._keep_polling(), name=f"{self.config.name} poll")
+
+    @property
+    def connection(self) -> Connection:
+        """The link, when it is UP.
+
+        Raises:
+            LinkError: if it is not.
+        """
+        if self._connection is None or not self.state.is_up:
+            raise LinkError(f"{self.config.name} is not connected: {self.state.reason or 'not started'}")
+        return self._connection
+
+    async def request(self, command: Command) -> str:
+        """Send a command and return the text of its reply; after a rejection the log says why.
+
+        Raises:
+            RejectedError: if the controller answers ``?``.
+            LinkError: if the link is not UP or breaks.
+        """
+        self.update(last_command=command.text[:255], last_reply="")
+        try:
+            reply = await self.connection.request(command)
+        except RejectedError as error:
+            reason = "; ".join(await self.read_log())
+            self.update(last_reply="?")
+            raise RejectedError(error.command, reason) from None
+        self.update(last_reply=reply[:255])
+        return reply
+
+    async def refresh(self) -> ControllerState:
+        """Read STATUS and FRAME now and return the new state.
+
+        Raises:
+            LinkError: if the link is not UP or breaks.
+        """
+        await self._poll(self.connection)
+        return self.state
+
+    async def refresh_frames(self) -> FrameStatus:
+        """Read FRAME now.
+
+        Raises:
+            LinkError: if the link is not UP or breaks.
+        """
+        frames = FrameStatus.parse(await self.connection.request(commands.frame()))
+        self.update(frames=frames)
+        return frames
+
+    async def read_log(self) -> list[str]:
+        """Take what the controller has logged, show and return it.
+
+        Raises:
+            LinkError: if the link is not UP or breaks.
+        """
+        entries: list[str] = []
+        while len(entries) < _MOST_LOG_LINES:
+            entry = (await self.connection.request(commands.fetch_log())).strip()
+            if entry in ("", _EMPTY_LOG):
+                break
+            entries.append(entry)
+            log.warning("%s: controller log: %s", self.config.name, entry)
+        if entries:
+            self.update(log=(*self.state.log, *entries)[-_KEPT_LOG_LINES:])
+        return entries
+
+    def reconnect(self, reason: str = "reconnect was asked for") -> None:
+        """Drop the link, if there is one, and connect again at once."""
+        self._reconnect_now.set()
+        if self._connection:
+            self._connection.close(reason)
+
+    def undisturbed(self) -> asyncio.Lock:
+        """Return the lock to hold while polling must not come between two commands."""
+        return self._housekeeping
+
+    async def _keep_connected(self) -> None:
+        pause = 0.1
+        while True:
+            reason: Exception
+            try:
+                async with connect(self.config.host, self.config.port, self.config.connect_timeout) as connection:
+                    self.update(link=Link.SYNCING, reason="synchronising")
+                    self._connection = connection
+                    await self._catch_up(connection)
+                    pause = 0.1
+                    reason = await connection.lost()
+            except (LinkError, RejectedError) as error:
+                reason = error
+            except Exception as error:
+                # An unknown fault is a lost link too: the detector must not be left without its program.
+                log.exception("%s: unexpected error on the link", self.config.name)
+                reason = error
+            finally:
+                self._connection = None
+            self._lost(str(reason) or type(reason).__name__)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):
+                    await self._reconnect_now.wait()
+            self._reconnect_now.clear()
+            pause = min(2 * pause, self.config.longest_retry)
+
+    def _lost(self, reason: str) -> None:
+        if reason != self.state.reason:
+            log.warning("%s: disconnected: %s", self.config.name, reason)
+        self.update(link=Link.DOWN, reason=reason, link_errors=self.state.link_errors + 1, upload=None, fetch=None)
+
+    async def _catch_up(self, connection: Connection) -> None:
+        """Learn everything anew: while nobody listened, anything may have happened."""
+        await connection.request(commands.poll_on())  # an upload of an earlier life may have left it off
+        system = SystemInfo.parse(await connection.request(commands.system()))
+        self.update(system=system)
+        await self._poll(connection, with_log=False)
+        frames = self.state.frames
+        if frames and frames.read_buffer:
+            await connection.request(commands.unlock())  # the lock of an earlier life, its fetch is gone
+        if self.synchronise:
+            await self.synchronise(connection)
+        self.update(link=Link.UP, reason="")
+        log.info(
+            "%s: connected to %s:%d, %s rev %s, firmware %s",
+            self.config.name, self.config.host, self.config.port,
+            system.backplane_type.name, system.revision_letter, system.backplane_version,
+        )  # fmt: skip
+
+    async def _keep_polling(self) -> None:
+        while True:
+            await self.live.until(lambda state: state.is_up)
+            try:
+                async with self._housekeeping:
+                    await self._poll(self.connection)
+            except (LinkError, RejectedError) as error:
+                log.debug("%s: poll: %s", self.config.name, error)
+                if isinstance(error, ProtocolError):
+                    self.reconnect(str(error))
+            await asyncio.sleep(self.config.status_period)
+
+    async def _poll(self, connection: Connection, *, with_log: bool = True) -> None:
+        status = DeviceStatus.parse(await connection.request(commands.status()))
+        frames = FrameStatus.parse(await connection.request(commands.frame()))
+        self.update(status=status, frames=frames)
+        if with_log and status.log_entries:
+            await self.read_log()

@@ -1,0 +1,259 @@
+"""Timing: what the timing cores are told, what they answer with frames, and fetching those."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from archon_ioc.config import ScriptConfig
+from archon_ioc.driver.keeper import Keeper
+from archon_ioc.driver.script import Script
+from archon_ioc.driver.state import ControllerState, Progress, Step
+from archon_ioc.errors import ConfigError, LinkError, ReadoutError, RejectedError, StateError
+from archon_ioc.protocol import commands
+from archon_ioc.protocol.enums import FrameMode
+from archon_ioc.protocol.replies import BufferInfo, Frame, FrameStatus
+from archon_ioc.protocol.wire import BLOCK_SIZE
+
+log = logging.getLogger(__name__)
+
+_RELINK_SECONDS = 60.0
+"""How long a readout waits for a lost link: the controller goes on without us."""
+_PROGRESS_PERIOD = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """One integration: its time in seconds, whether the script reads out by itself, whether TRIGIN starts it."""
+
+    seconds: float
+    readout: bool = True
+    triggered: bool = False
+
+
+class Timing:
+    """Exposures on one controller, as far as its timing script and frame buffers are concerned."""
+
+    def __init__(self, keeper: Keeper, names: ScriptConfig) -> None:
+        self._keeper = keeper
+        self._names = names
+
+    def script(self) -> Script:
+        """Return the loaded timing script's roles.
+
+        Raises:
+            StateError: if no configuration is loaded, or its script cannot expose.
+        """
+        acf = self._keeper.state.acf
+        if acf is None:
+            raise StateError("no configuration is loaded")
+        try:
+            return Script.of(acf, self._names)
+        except ConfigError as error:
+            raise StateError(str(error)) from error
+
+    async def set_parameters(self, values: dict[str, int]) -> None:
+        """Load parameters into the timing cores, in the order given.
+
+        Raises:
+            RejectedError: if the controller refuses one; those before it are loaded.
+            LinkError: if the link is not UP or breaks.
+        """
+        for name, value in values.items():
+            await self._keeper.request(commands.fast_load_param(name, value))
+            self._keeper.update(parameters={**self._keeper.state.parameters, name: value})
+
+    async def prepare(self, integration: Integration) -> FrameStatus:
+        """Hold the cores with everything set for an exposure, and return the buffers as they are before it.
+
+        Raises:
+            StateError: if the script cannot do it.
+            InputError: if the integration time is out of range.
+            LinkError: if the link is not UP or breaks.
+        """
+        script = self.script()
+        values = script.quiet()
+        if script.auto_flush:
+            values[script.auto_flush] = 0  # a flush between integration and readout would eat the image
+        if script.readout:
+            values[script.readout] = int(integration.readout)
+        elif not integration.readout:
+            raise StateError("this timing script reads out by itself; it has no parameter to hold the readout")
+        if script.external_trigger:
+            values[script.external_trigger] = int(integration.triggered)
+        elif integration.triggered:
+            raise StateError(f"this timing script has no parameter {self._names.external_trigger!r}")
+        values[script.integration] = script.ticks(integration.seconds)
+        values[script.exposures] = 1
+        await self._keeper.request(commands.hold_timing())
+        await self.set_parameters(values)
+        return await self._keeper.refresh_frames()
+
+    async def begin(self) -> None:
+        """Let the prepared cores run: the exposure starts now."""
+        await self._keeper.request(commands.release_timing())
+
+    async def read_early(self) -> None:
+        """End the running integration and read out what was collected.
+
+        Raises:
+            StateError: if the script cannot read out without an integration.
+        """
+        script = self.script()
+        if not script.readout:
+            raise StateError("this timing script cannot end an integration early; abort throws the image away")
+        await self._keeper.request(commands.hold_timing())
+        await self.set_parameters({**script.quiet(), script.readout: 1})
+        await self._keeper.request(commands.release_timing())
+
+    async def make_safe(self) -> None:
+        """Stop everything that the script does: cores reset, shutter signal low, idle flushing as configured.
+
+        Raises:
+            StateError: if no configuration is loaded.
+            LinkError: if the link is not UP or breaks.
+        """
+        script = self.script()
+        values = script.quiet()  # before the reset: the script looks at them first thing after it
+        if script.auto_flush:
+            values[script.auto_flush] = script.auto_flush_value
+        await self.set_parameters(values)
+        await self._keeper.request(commands.reset_timing())
+        await self._keeper.request(commands.release_timing())
+
+    async def rest(self) -> None:
+        """Return to idle flushing after an exposure."""
+        script = self.script()
+        if script.auto_flush:
+            await self.set_parameters({script.auto_flush: script.auto_flush_value})
+
+    async def flush(self, count: int) -> None:
+        """Start clearing the CCD ``count`` times.
+
+        Raises:
+            StateError: if the script cannot.
+        """
+        script = self.script()
+        if not script.do_flush:
+            raise StateError(f"this timing script has no parameter {self._names.do_flush!r}")
+        counts = {script.flush_count: count} if script.flush_count else {}
+        await self.set_parameters({**script.quiet(), **counts, script.do_flush: 1})
+
+    async def new_frame(self, before: FrameStatus, *, triggered: bool = False) -> BufferInfo:
+        """Wait until a frame that is not in ``before`` is complete, and return its buffer.
+
+        A lost link is waited for: the controller reads out without us. ``triggered`` waits for the first line
+        without a limit.
+
+        Raises:
+            ReadoutError: if no frame starts in time, one stops growing, or the controller was restarted.
+        """
+        old = {(buffer.frame, buffer.timestamp) for buffer in before.buffers}
+        limit = None if triggered else self._names.readout_start
+        seen, since = None, time.monotonic()
+        while True:
+            frames = await self._patiently(before)
+            fresh = [b for b in frames.buffers if b.frame and (b.frame, b.timestamp) not in old]
+            current = max(fresh, key=lambda b: b.timestamp) if fresh else None
+            if current and current.complete:
+                return current
+            growth = (current.frame, current.lines, current.pixels) if current else None
+            if growth != seen:
+                seen, since, limit = growth, time.monotonic(), self._names.readout_stall
+            if limit is not None and time.monotonic() - since > limit:
+                raise ReadoutError(_stalled(current, limit))
+            await asyncio.sleep(self._keeper.config.frame_period)
+
+    async def _patiently(self, before: FrameStatus) -> FrameStatus:
+        """Read FRAME; when the link is lost wait for the next one."""
+        while True:
+            try:
+                frames = await self._keeper.refresh_frames()
+            except LinkError as error:
+                log.warning("%s: link lost during a readout: %s", self._keeper.config.name, error)
+                await self.until_up()
+                continue
+            if frames.timer < before.timer:
+                raise ReadoutError("the controller was restarted, the image is lost")
+            return frames
+
+    async def until_up(self) -> None:
+        """Wait until the link is UP again.
+
+        Raises:
+            ReadoutError: if that takes more than a minute.
+        """
+        try:
+            await self._keeper.live.until(lambda state: state.is_up, _RELINK_SECONDS)
+        except TimeoutError:
+            raise ReadoutError(f"the link did not come back within {_RELINK_SECONDS:g} s") from None
+
+    async def fetch(self, info: BufferInfo) -> Frame:
+        """Read the frame that ``info`` describes, locked, and checked to be the same before and after.
+
+        Raises:
+            ReadoutError: if the buffer holds another frame, or was given another one meanwhile.
+            LinkError: if the link breaks; the frame is still in the controller.
+            RejectedError: if the controller refuses.
+        """
+        if info.image_bytes == 0:
+            raise ReadoutError(f"frame {info.frame} has no pixels")
+        started = time.monotonic()
+        # numpy asks for huge pages; touching a bytearray of this size costs 18 ms.
+        pixels = np.empty(info.image_blocks * BLOCK_SIZE, np.uint8)
+        command = commands.fetch(info.base, info.image_blocks)
+        try:
+            async with self._locked(info):
+                await self._check_same(info)
+                await self._keeper.connection.fetch(command, pixels.data, self._reporter(command.blocks))
+                await self._check_same(info)
+        finally:
+            self._keeper.update(fetch=None)
+        self._keeper.update(fetch_seconds=time.monotonic() - started)
+        return Frame(info, pixels.data[: info.image_bytes])
+
+    @asynccontextmanager
+    async def _locked(self, info: BufferInfo) -> AsyncGenerator[None]:
+        """Keep the controller from writing to the buffer while it is being fetched."""
+        await self._keeper.request(commands.lock(info.number))
+        try:
+            yield
+        finally:
+            with suppress(LinkError, RejectedError):  # a new link begins unlocked
+                await self._keeper.request(commands.unlock())
+
+    async def _check_same(self, info: BufferInfo) -> None:
+        now = (await self._keeper.refresh_frames()).buffer(info.number)
+        if not now.is_same_frame(info):
+            raise ReadoutError(f"frame {info.frame} in buffer {info.number} was replaced by frame {now.frame}")
+
+    def _reporter(self, total: int):
+        last = 0.0
+
+        def report(done: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= _PROGRESS_PERIOD:
+                last = now
+                self._keeper.update(fetch=Progress(Step.FETCHING, done, total))
+
+        return report
+
+
+def readout_progress(state: ControllerState) -> Progress | None:
+    """Return how far the frame that is being written is, None between frames."""
+    writing = state.frames.writing if state.frames else None
+    if writing is None or not writing.height:
+        return None
+    split = 2 if writing.mode is FrameMode.SPLIT else 1  # LINES counts per tap, HEIGHT both halves
+    return Progress(Step.READING, writing.lines, writing.height // split)
+
+
+def _stalled(current: BufferInfo | None, limit: float) -> str:
+    if current is None:
+        return f"no frame started within {limit:g} s"
+    return f"frame {current.frame} stopped at line {current.lines} for {limit:g} s; does the script clock enough?"
