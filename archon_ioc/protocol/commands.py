@@ -179,10 +179,13 @@ def raw(text: str) -> Command:
 
     Raises:
         ForbiddenError: for firmware, flash and network commands, and for binary or pushed replies.
+        InputError: if it does not begin with a letter, or could be taken for two commands.
     """
     word = text.strip()
-    name = re.match(r"[A-Za-z]*", word)
-    reason = _forbidden(name.group().upper() if name else "")
+    name = re.match(r"[A-Za-z]+", word)
+    if not name or ">" in word:  # on the wire '>' begins a command
+        raise InputError(f"{word[:60]!r} is not one command")
+    reason = _forbidden(name.group().upper())
     if reason:
         raise ForbiddenError(word, reason)
     # WCONFIG carries free text, labels for instance; every other word is upper case on the wire.
