@@ -16,11 +16,19 @@ from archon_ioc.protocol.enums import FrameMode, SampleMode
 
 _LARGEST_FILE = 4 << 20
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_/]*")
-_PARAMETER = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(\d+)\s*")
-_WHOLE_NUMBERS = (
-    "PARAMETERS", "CONSTANTS", "LINES", "STATES", "TAPLINES", "PIXELCOUNT", "LINECOUNT", "FRAMEMODE",
-    "SAMPLEMODE", "BIGBUF",
-)  # fmt: skip
+_PARAMETER = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(\d+)\s*", re.ASCII)
+_RANGES: Mapping[str, tuple[int, int]] = {  # manual, limits; newer firmware has more tap lines and frame modes
+    "PARAMETERS": (0, 255),
+    "CONSTANTS": (0, 255),
+    "LINES": (0, 2048),
+    "STATES": (0, 2047),
+    "TAPLINES": (0, 255),
+    "PIXELCOUNT": (1, 65535),
+    "LINECOUNT": (1, 65535),
+    "FRAMEMODE": (0, 3),
+    "SAMPLEMODE": (0, 1),
+    "BIGBUF": (0, 1),
+}
 _COUNTER_LIMIT = (1 << 20) - 1  # counters of the timing core have 20 bits
 _SHOWN_PROBLEMS = 10
 
@@ -29,8 +37,8 @@ _SHOWN_PROBLEMS = 10
 class Acf:
     """A configuration: ``keys`` as the controller is sent them, ``system`` as the file's ``[SYSTEM]`` has it.
 
-    Keys use ``/`` where the file has a backslash, values have no quotes. The order is that of the file; the position
-    of a key is its line number in the controller's memory after an upload.
+    Keys use ``/`` where the file has a backslash, values have no quotes. The order is that of the file; the
+    position of a key is its line number in the controller's memory after an upload.
     """
 
     keys: Mapping[str, str]
@@ -62,6 +70,8 @@ class Acf:
         sections, problems = _read_sections(text)
         if "CONFIG" not in sections:
             raise ConfigError("not an ACF: there is no [CONFIG] section", path=path)
+        if not sections["CONFIG"] and not problems:
+            raise ConfigError("not an ACF: its [CONFIG] section is empty", path=path)
         acf = cls(MappingProxyType(sections["CONFIG"]), MappingProxyType(sections.get("SYSTEM", {})), path)
         problems += acf.problems()
         if problems:
@@ -194,11 +204,12 @@ class Acf:
 def _objections(key: str, value: str) -> Iterator[str]:
     if len(key) + len(value) + 1 > CONFIG_LINE_LENGTH:
         yield f"longer than {CONFIG_LINE_LENGTH} characters"
+        return
     if any(ord(c) < 32 for c in value):
         yield "a control character"
     empty = not value.strip() or value.startswith("#")
-    if key in _WHOLE_NUMBERS and not value.strip().isdecimal():
-        yield "not a whole number"
+    if key in _RANGES:
+        yield from _outside(value.strip(), *_RANGES[key])
     elif re.fullmatch(r"PARAMETER\d+", key) and not empty:
         match = _PARAMETER.fullmatch(value)
         if not match:
@@ -212,11 +223,18 @@ def _objections(key: str, value: str) -> Iterator[str]:
             yield str(error)
 
 
+def _outside(text: str, low: int, high: int) -> Iterator[str]:
+    if not text.isdecimal():
+        yield "not a whole number"
+    elif not low <= int(text) <= high:
+        yield f"not from {low} to {high}"
+
+
 def _read_sections(text: str) -> tuple[dict[str, dict[str, str]], list[str]]:
     sections: dict[str, dict[str, str]] = {}
     problems: list[str] = []
     current: dict[str, str] | None = None
-    for number, raw in enumerate(text.splitlines(), start=1):
+    for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip()
         if not line or line[0] in ";#":
             continue

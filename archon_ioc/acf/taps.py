@@ -1,5 +1,6 @@
 """Where each tap's pixels land in a frame."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -65,9 +66,12 @@ def parse_tap(text: str) -> Tap:
     if not 1 <= int(channel) <= highest:
         raise ConfigError(f"{text!r}: channels are {kind}1 to {kind}{highest}")
     try:
-        return Tap(kind, int(channel), side, float(gain or 1), float(offset or 0))
+        tap = Tap(kind, int(channel), side, float(gain or 1), float(offset or 0))
     except ValueError:
         raise ConfigError(f"{text!r}: gain and offset are numbers") from None
+    if not (math.isfinite(tap.gain) and math.isfinite(tap.offset)):
+        raise ConfigError(f"{text!r}: gain and offset are finite numbers")
+    return tap
 
 
 def place(taps: tuple[Tap, ...], mode: FrameMode, pixel_count: int, line_count: int) -> tuple[TapArea, ...]:

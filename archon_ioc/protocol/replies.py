@@ -310,14 +310,14 @@ def _module_status(own: dict[str, str]) -> ModuleStatus:
     for key in own:
         if match := _BIAS.fullmatch(key):
             kind, channel = match.groups()
-            biases[kind + channel] = Bias(_number(own, key), _number(own, f"{kind}_I{channel}", default=0.0))
+            biases[kind + channel] = Bias(_number(own, key), _number(own, f"{kind}_I{channel}"))
     registers = sorted(int(key[11:]) for key in own if re.fullmatch(r"VCPU_OUTREG\d+", key))
     return ModuleStatus(
         temperature=_optional(own, "TEMP"),
         biases=biases,
         sensors={x: _number(own, f"TEMP{x}") for x in "ABC" if f"TEMP{x}" in own},
         heaters={
-            x: HeaterOutput(*(_number(own, f"HEATER{x}{part}", default=0.0) for part in ("OUTPUT", "P", "I", "D")))
+            x: HeaterOutput(*(_number(own, f"HEATER{x}{part}") for part in ("OUTPUT", "P", "I", "D")))
             for x in "AB"
             if f"HEATER{x}OUTPUT" in own
         },
@@ -366,11 +366,9 @@ def _integer(fields: Mapping[str, str], key: str, radix: int = 10, default: int 
         raise ProtocolError(f"{key}={text[:40]!r} is not a whole number") from None
 
 
-def _number(fields: Mapping[str, str], key: str, default: float | None = None) -> float:
+def _number(fields: Mapping[str, str], key: str, default: float = 0.0) -> float:
     text = fields.get(key)
     if text is None:
-        if default is None:
-            raise ProtocolError(f"the reply has no {key}")
         return default
     try:
         return float(text)

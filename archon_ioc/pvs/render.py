@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from archon_ioc.live import Live
-from archon_ioc.pvs.row import Choice, Float, Int, Pixels, Pv, Severity, Value
+from archon_ioc.pvs.row import Choice, Float, Int, Kind, Pixels, Pv, Severity, Value
 
 log = logging.getLogger(__name__)
+_logged: set[str] = set()
 
 S = TypeVar("S")
 
@@ -54,27 +55,22 @@ class Table(Generic[S, T]):
 def reading(row: Pv[S, Any], state: S, *, linked: bool) -> Reading:
     """Return what ``row`` shows of ``state``; without a link the controller's values are not to be trusted."""
     try:
-        value = row.read(state)
+        judged = _judged(row.kind, row.read(state))
     except Exception:
         # One wrong row must not take the other hundreds with it.
-        _log_once(row.name)
+        if row.name not in _logged:
+            _logged.add(row.name)
+            log.exception("row %s cannot be rendered", row.name)
         return Reading(None, "CALC", Severity.INVALID)
-    if row.linked and not linked:
-        return Reading(value, "COMM", Severity.INVALID)
+    return Reading(judged.value, "COMM", Severity.INVALID) if row.linked and not linked else judged
+
+
+def _judged(kind: Kind, value: Value | None) -> Reading:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return Reading(None, "UDF", Severity.INVALID)
-    if isinstance(row.kind, Choice):
-        index = row.kind.accept(value)
-        return Reading(index, *row.kind.judge(index))
-    if isinstance(row.kind, Float | Int) and row.kind.alarms:
-        return Reading(value, *row.kind.alarms.judge(value))
+    if isinstance(kind, Choice):
+        index = kind.accept(value)
+        return Reading(index, *kind.judge(index))
+    if isinstance(kind, Float | Int) and kind.alarms:
+        return Reading(value, *kind.alarms.judge(value))
     return Reading(value)
-
-
-_logged: set[str] = set()
-
-
-def _log_once(name: str) -> None:
-    if name not in _logged:
-        _logged.add(name)
-        log.exception("row %s cannot be rendered", name)
