@@ -1,0 +1,178 @@
+# pyright: standard
+"""The Channel Access server: tables of rows in, records out; puts of clients go to the rows' targets."""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import caproto as ca
+import numpy as np
+
+from archon_ioc.errors import ArchonError, InputError, StateError
+from archon_ioc.pvs.render import Reading, Table
+from archon_ioc.pvs.row import Severity
+from archon_ioc.serve.caproto_server import Context
+from archon_ioc.serve.channels import ImageChannel, RecordChannel, make_channel, wire_pixels
+
+log = logging.getLogger(__name__)
+
+NAME_LENGTH = 60
+"""Characters of a record's name in EPICS base."""
+BURST = 50
+"""Records posted before other work gets its turn."""
+
+
+class CaServer:
+    """Records made from tables, served over Channel Access.
+
+    Interfaces and ports are those of the EPICS_CA and EPICS_CAS variables of the environment.
+
+    Raises:
+        ValueError: if two records have one name or a name is too long.
+    """
+
+    def __init__(
+        self, prefix: str, tables: Sequence[Table[Any, Any]], *, interfaces: Sequence[str] | None = None
+    ) -> None:
+        self._prefix = prefix
+        self._interfaces = interfaces
+        self._channels: dict[str, ca.ChannelData] = {}
+        self._shown = [_ShownTable(table, self._make_channels(table)) for table in tables]
+        self._names = tuple(self._channels)
+        self._listening = asyncio.Event()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Full names of all records."""
+        return self._names
+
+    async def run(self) -> None:
+        """Serve until cancelled.
+
+        Raises:
+            CaprotoRuntimeError: if there is no free port.
+            ExceptionGroup: if the server dies by itself.
+        """
+        await self._flush()
+        async with asyncio.TaskGroup() as tasks:
+            for shown in self._shown:
+                tasks.create_task(shown.follow(), name=f"CA publisher {shown.table.prefix}")
+            context = Context(self._channels, self._interfaces)
+            tasks.create_task(context.serve(self._listening), name="CA server")
+
+    async def started(self) -> None:
+        """Wait until clients can find the records."""
+        await self._listening.wait()
+
+    async def publish_image(self, name: str, pixels: np.ndarray, timestamp: float) -> None:
+        """Show an image in a record; ``name`` lacks the prefix of the IOC only.
+
+        Args:
+            name: such as ``image1:ArrayData``.
+            pixels: uint16 or uint32, any shape; what is above 65535 is clipped.
+            timestamp: seconds of Unix time at which the image was taken.
+        """
+        channel = self._channels[self._prefix + name]
+        if not isinstance(channel, ImageChannel):
+            raise TypeError(f"{name} does not show images")
+        wire = await asyncio.to_thread(wire_pixels, pixels)
+        if len(wire) > channel.kind.length:
+            log.warning("%s shows only %d of %d pixels", name, channel.kind.length, len(wire))
+        await channel.post(Reading(wire), timestamp)
+
+    def _make_channels(self, table: Table[Any, Any]) -> dict[str, list[RecordChannel]]:
+        """Return the channels of each row by the row's name."""
+
+        async def put(channel: RecordChannel, value: object) -> ca.CAStatus | None:
+            return await self._put(table, channel, value)
+
+        channels: dict[str, list[RecordChannel]] = {}
+        for row in table.rows:
+            channels[row.name] = [make_channel(record, put) for record in row.records()]
+            for channel in channels[row.name]:
+                self._add(f"{self._prefix}{table.prefix}{channel.record.suffix}", channel)
+        return channels
+
+    def _add(self, name: str, channel: RecordChannel) -> None:
+        if name in self._channels:
+            raise ValueError(f"two records are called {name}")
+        if len(name) > NAME_LENGTH:
+            raise ValueError(f"the name {name} has more than {NAME_LENGTH} characters")
+        channel.name = name
+        self._channels[name] = channel
+
+    async def _put(self, table: Table[Any, Any], channel: RecordChannel, value: object) -> ca.CAStatus | None:
+        """Do what a client wants and show it, before the client is told that it was done."""
+        try:
+            await _apply(table, channel, value)
+        except ArchonError as error:
+            log.info("%s = %r refused: %s", channel.name, value, error)
+            return await self._refuse(table, channel, str(error))
+        except Exception as error:
+            log.exception("%s = %r failed", channel.name, value)
+            return await self._refuse(table, channel, f"internal error: {error!r}")
+        channel.is_refused = False
+        await self._flush()
+        return None
+
+    async def _refuse(self, table: Table[Any, Any], channel: RecordChannel, message: str) -> ca.CAStatus:
+        channel.is_refused = True
+        table.target.refused(message)
+        await self._flush()
+        return ca.CAStatus.ECA_PUTFAIL
+
+    async def _flush(self) -> None:
+        for shown in self._shown:
+            await shown.post_changes()
+
+
+class _ShownTable:
+    """A table and its channels."""
+
+    def __init__(self, table: Table[Any, Any], channels: dict[str, list[RecordChannel]]) -> None:
+        self.table = table
+        self._channels = channels
+        self._lock = asyncio.Lock()
+        self._unfit: set[str] = set()
+
+    async def follow(self) -> None:
+        """Show every change of the state."""
+        async for _ in self.table.live.watch():
+            await self.post_changes()
+
+    async def post_changes(self) -> None:
+        """Post what differs from what is shown, in the order of the rows, each readback before its setpoint."""
+        async with self._lock:  # an older state must not be posted after a newer one
+            posted = 0
+            timestamp = time.time()
+            for row, reading in self.table.render():
+                for channel in self._channels[row.name]:
+                    if await self._post(channel, reading, timestamp):
+                        posted += 1
+                        if posted % BURST == 0:
+                            await asyncio.sleep(0)
+
+    async def _post(self, channel: RecordChannel, reading: Reading, timestamp: float) -> bool:
+        try:
+            return await channel.post(reading, timestamp)
+        except (TypeError, ValueError, OverflowError, InputError):
+            # One wrong row must not take the other hundreds with it.
+            if channel.name not in self._unfit:
+                self._unfit.add(channel.name)
+                log.exception("%s cannot show %r", channel.name, reading.value)
+            return await channel.post(Reading(None, "CALC", Severity.INVALID), timestamp)
+
+
+async def _apply(table: Table[Any, Any], channel: RecordChannel, value: object) -> None:
+    row = channel.record.row
+    if row.put is None:
+        raise StateError(f"{channel.name} is read-only")
+    wanted = channel.kind.accept(value)
+    if row.linked and table.is_linked is not None and not table.is_linked(table.live.value):
+        raise StateError(f"{channel.name} cannot be set: the controller is not connected")
+    result = row.put(table.target, wanted)
+    if inspect.isawaitable(result):
+        await result

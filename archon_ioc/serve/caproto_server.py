@@ -1,0 +1,406 @@
+# pyright: standard
+"""caproto's asyncio server, in which no client can stop, starve or swell the others.
+
+Nothing installed is changed: these are subclasses of what caproto 1.3.0 has inside, which is why it is pinned.
+What is different here:
+
+* An update goes straight into the queue of each client that wants it; no queue is shared, so a client that
+  does not read delays nobody.
+* That queue never makes the writer wait. Each subscription has a few places in it; the oldest update loses.
+* The answer to a put goes through the same queue, so it comes after the monitors of the value put.
+* Large values are sent in slices, without joining or copying, and other work goes on between two slices.
+* Whatever a client does wrong ends its own connection only, and everything it held is let go.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import caproto as ca
+import numpy as np
+from caproto.asyncio import server as stock
+from caproto.asyncio.utils import _TransportWrapper  # pyright: ignore[reportPrivateUsage]
+from caproto.server.common import DisconnectedCircuit, LoopExit
+
+log = logging.getLogger(__name__)
+
+SEND_TIMEOUT = 30.0
+"""Seconds in which a client must take a slice; then it is dropped."""
+SLICE = 1 << 20
+"""Bytes of a large value that are written at a time."""
+BATCH = 1 << 16
+"""Bytes of small updates that are written together."""
+READ_PATIENCE = 0.05
+"""Seconds for which a read waits for a put that the same client sent before it."""
+
+
+_CLIENT_LEFT = (DisconnectedCircuit, LoopExit, OSError)
+
+
+def _to_wire(dtype: Any, values: Any, *, byteswap: bool = True, convert_from: Any = None) -> Any:
+    if dtype in (ca.ChannelType.STRING, ca.ChannelType.CHAR):
+        return _stock_to_wire(dtype, values, byteswap=byteswap, convert_from=convert_from)
+    with np.errstate(invalid="ignore"):  # a limit that is NaN, asked for as a whole number
+        return np.asarray(values).astype(ca.backend.type_map[dtype], copy=False)
+
+
+# caproto copies every array twice per client because its own conversion cannot return what it was given.
+_stock_to_wire = ca.backend.python_to_epics
+ca.register_backend(
+    ca.Backend(
+        name="without copies",
+        convert_values=ca.backend.convert_values,
+        epics_to_python=ca.backend.epics_to_python,
+        python_to_epics=_to_wire,
+        type_map=ca.backend.type_map,
+        array_types=ca.backend.array_types,
+    )
+)
+ca.select_backend("without copies")
+
+
+class UpdateQueue:
+    """What one client still has to be sent, oldest first; ``put`` never waits.
+
+    An entry is called for its command, and gives None if a newer update took its place.
+    """
+
+    def __init__(self) -> None:
+        self._entries: deque[Callable[[], Any]] = deque()
+        self._is_filled = asyncio.Event()
+        self._tidy_at = 1000
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    async def put(self, entry: Callable[[], Any]) -> None:
+        """Append an entry."""
+        self._entries.append(entry)
+        self._is_filled.set()
+        if len(self._entries) >= self._tidy_at:
+            self._entries = deque(entry for entry in self._entries if entry() is not None)
+            self._tidy_at = 2 * len(self._entries) + 1000
+
+    async def take(self) -> list[Any]:
+        """Wait for commands and return the oldest of them, about ``BATCH`` bytes."""
+        while True:
+            await self._is_filled.wait()
+            commands: list[Any] = []
+            size = 0
+            while self._entries and size < BATCH:
+                command = self._entries.popleft()()
+                if command is not None:
+                    commands.append(command)
+                    size += len(command)
+            if not self._entries:
+                self._is_filled.clear()
+            if commands:
+                return commands
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self._is_filled.clear()
+
+
+class PutGate:
+    """Closed while a put of this client is young, so that a put followed by a get reads the new value.
+
+    The methods are those that caproto calls on the event it has here.
+    """
+
+    def __init__(self) -> None:
+        self._is_done = asyncio.Event()
+        self._is_done.set()
+        self._opens_at = 0.0
+
+    def set(self) -> None:
+        """A put was done."""
+        self._is_done.set()
+
+    def clear(self) -> None:
+        """A put begins."""
+        self._is_done.clear()
+        self._opens_at = time.monotonic() + READ_PATIENCE
+
+    def is_set(self) -> bool:
+        """Tell whether a read may go on."""
+        return self._is_done.is_set() or time.monotonic() >= self._opens_at
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Wait until a read may go on; the limit is our own, a long put is waited for once."""
+        del timeout
+        if not self.is_set():
+            try:
+                async with asyncio.timeout(self._opens_at - time.monotonic()):
+                    await self._is_done.wait()
+            except TimeoutError:
+                pass
+        return True
+
+
+class Circuit(stock.VirtualCircuit):
+    """One client."""
+
+    def __init__(self, circuit: Any, client: _TransportWrapper, context: "Context") -> None:
+        super().__init__(circuit, client, context)
+        self._own_put = context.own
+        self.subscription_queue: Any = UpdateQueue()
+        self.write_event: Any = PutGate()
+
+    async def serve(self) -> None:
+        """Serve the client until it leaves, breaks the protocol or does not read for ``SEND_TIMEOUT``."""
+        self.events_on.set()
+        tasks = [
+            asyncio.create_task(self._receive(), name="CA receive"),
+            asyncio.create_task(self.command_queue_loop(), name="CA commands"),
+            asyncio.create_task(self.subscription_queue_loop(), name="CA updates"),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await self._on_disconnect()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception) and not isinstance(
+                    result, DisconnectedCircuit | LoopExit | OSError
+                ):
+                    log.warning("client %s:%d is dropped", *self.circuit.address, exc_info=result)
+
+    def abort(self) -> None:
+        """Drop the client at once."""
+        self.client.writer.transport.abort()
+
+    async def send(self, *commands: Any) -> None:
+        """Send commands; answers to puts wait for their turn behind the updates."""
+        if not self.connected:
+            return
+        now: list[Any] = []
+        for command in commands:
+            if isinstance(command, ca.WriteNotifyResponse):
+                await self.subscription_queue.put(lambda command=command: command)
+            else:
+                now.append(command)
+        if now:
+            await self._transmit(now)
+
+    async def command_queue_loop(self) -> None:
+        """Answer the client's commands, one after the other."""
+        while True:
+            command = await self.command_queue.get()
+            response = await self._command_queue_iteration(command)
+            if response:
+                await self.send(*response)
+
+    async def subscription_queue_loop(self) -> None:
+        """Send the updates."""
+        while True:
+            commands = await self.subscription_queue.take()
+            for command in commands:
+                self._forget_sent(command)
+            await self._transmit(commands)
+
+    async def _receive(self) -> None:
+        while chunk := await self.client.recv(BATCH):
+            commands, _ = self.circuit.recv(chunk)
+            for command in commands:
+                await self.command_queue.put(command)
+
+    def _forget_sent(self, command: Any) -> None:
+        if not isinstance(command, ca.EventAddResponse):
+            return
+        waiting = self.unexpired_updates.get(command.subscriptionid)
+        if waiting and waiting[0] is command:
+            waiting.popleft()
+
+    async def _transmit(self, commands: Sequence[Any]) -> None:
+        buffers: list[Any] = []
+        for command in commands:
+            try:
+                buffers += self.circuit.send(command)
+            except (ca.LocalProtocolError, KeyError) as error:
+                # The client closed the channel while its answer was under way.
+                log.debug("%r is not sent: %r", command, error)
+        try:
+            await self._send_buffers(*buffers)
+        except OSError as error:
+            raise DisconnectedCircuit(str(error)) from error
+
+    async def _send_buffers(self, *buffers: Any) -> None:
+        small: list[Any] = []
+        async with self.client.send_lock:
+            for buffer in buffers:
+                if memoryview(buffer).nbytes <= SLICE:
+                    small.append(buffer)
+                    continue
+                await self._write(b"".join(small))
+                small.clear()
+                whole = np.frombuffer(buffer, np.uint8).data
+                for start in range(0, len(whole), SLICE):
+                    await self._write(whole[start : start + SLICE])
+            await self._write(b"".join(small))
+
+    async def _write(self, part: bytes | memoryview) -> None:
+        self.client.writer.write(part)
+        async with asyncio.timeout(SEND_TIMEOUT):
+            await self.client.writer.drain()
+        await asyncio.sleep(0)
+
+    async def _start_write_task(self, handle_write: Callable[[], Any]) -> None:
+        # A put goes on when its client leaves: an exposure belongs to the camera.
+        self._own_put(handle_write())
+
+    async def _process_command(self, command: Any) -> Any:
+        if isinstance(command, ca.ClearChannelRequest):
+            await self._cull_subscriptions(None, lambda sub: sub.channel.sid == command.sid)
+        return await super()._process_command(command)
+
+    async def _cull_subscriptions(self, db_entry: Any, func: Callable[[Any], bool]) -> tuple[Any, ...]:
+        removed = await super()._cull_subscriptions(db_entry, func)
+        for _, subscription in removed:
+            self.unexpired_updates.pop(subscription.subscriptionid, None)
+        return removed
+
+    async def _on_disconnect(self) -> None:
+        if not self.connected:
+            return
+        for subscriptions in self.subscriptions.values():
+            for subscription in subscriptions:
+                self.context.last_dead_band.pop(subscription, None)
+                self.context.last_sync_edge_update.pop(subscription, None)
+        await super()._on_disconnect()
+        self.abort()
+        self.subscription_queue.clear()
+        self.unexpired_updates.clear()
+        self.subscriptions_to_resend.clear()
+
+
+class _StraightQueue:
+    """Stands where caproto has a queue between the channels and the clients; hands updates on at once."""
+
+    def __init__(self, deliver: Callable[..., Any]) -> None:
+        self._deliver = deliver
+
+    async def put(self, update: Any) -> None:
+        await self._deliver(*update)
+
+
+class Context(stock.Context):
+    """The server: sockets, searches, beacons and clients."""
+
+    CircuitClass = Circuit
+
+    def __init__(self, channels: dict[str, ca.ChannelData], interfaces: Sequence[str] | None = None) -> None:
+        super().__init__(channels, list(interfaces) if interfaces else None)
+        self.subscription_queue: Any = _StraightQueue(self._subscription_queue_iteration)
+        self._tasks = asyncio.TaskGroup()
+
+    def own(self, coroutine: Any) -> None:
+        """Run a coroutine until it ends or the server does."""
+        self._tasks.create_task(coroutine)
+
+    async def serve(self, listening: asyncio.Event) -> None:
+        """Serve until cancelled; ``listening`` is set when clients can find us."""
+        self.port, sockets = await self._bind_tcp_sockets_with_consistent_port_number(_listen)
+        servers: list[asyncio.Server] = []
+        try:
+            async with self._tasks as tasks:
+                for tcp_socket in sockets.values():
+                    server = await asyncio.start_server(self._accept, sock=tcp_socket)
+                    servers.append(server)
+                for interface in self.interfaces:
+                    self.broadcaster.server_addresses.append((interface, self.port))
+                    await self._create_broadcaster_transport(interface)
+                tasks.create_task(self.broadcaster_receive_loop(), name="CA search datagrams")
+                tasks.create_task(self.broadcaster_queue_loop(), name="CA searches")
+                tasks.create_task(self.broadcast_beacon_loop(), name="CA beacons")
+                listening.set()
+                await asyncio.Event().wait()
+        finally:
+            for server in servers:
+                server.close()
+            for udp_socket in self.udp_socks.values():
+                udp_socket.close()
+
+    async def broadcast_beacon_loop(self) -> NoReturn:
+        """Tell clients and gateways that we live: fast at first, then each EPICS_CAS_BEACON_PERIOD seconds."""
+        period = 0.02
+        failed: set[tuple[str, int]] = set()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as beacon_socket:
+            beacon_socket.setblocking(False)
+            beacon_socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            while True:
+                for address in ca.get_beacon_address_list():
+                    beacon = ca.Beacon(13, self.port, self.beacon_count, self.interfaces[0])
+                    try:
+                        beacon_socket.sendto(self.broadcaster.send(beacon), address)
+                    except OSError as error:
+                        if address not in failed:
+                            log.info("no beacons to %s:%d: %s", *address, error)
+                            failed.add(address)
+                self.beacon_count += 1
+                await asyncio.sleep(period)
+                period = min(2 * period, float(self.environ["EPICS_CAS_BEACON_PERIOD"]))
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self.own(self._serve(_TransportWrapper(reader, writer)))
+
+    async def _serve(self, client: _TransportWrapper) -> None:
+        circuit = Circuit(ca.VirtualCircuit(ca.SERVER, client.getpeername(), None), client, self)
+        self.circuits.add(circuit)
+        log.debug("client %s:%d connected", *client.getpeername())
+        try:
+            await circuit.serve()
+        finally:
+            self.circuits.discard(circuit)
+
+    async def _broadcaster_recv_datagram(self, bytes_received: bytes, address: tuple[str, int]) -> None:
+        try:
+            await super()._broadcaster_recv_datagram(bytes_received, address)
+        except Exception:
+            # Anybody can send anything to this port.
+            log.debug("a datagram from %s:%d is not Channel Access", *address, exc_info=True)
+
+    async def _subscription_queue_iteration(
+        self, sub_specs: Any, metadata: Any, values: Any, flags: int, sub: Any
+    ) -> None:
+        """Give an update to one subscription, or to all whose mask asks for such an event."""
+        for spec in sub_specs:
+            if sub is not None:
+                await self._subscription_queue_send(spec, sub, metadata, values, flags)
+            elif spec.mask & flags:
+                for each in tuple(self.subscriptions[spec]):
+                    await self._subscription_queue_send(spec, each, metadata, values, flags)
+
+    async def _subscription_queue_send(
+        self, sub_spec: Any, sub: Any, metadata: Any, values: Any, flags: int
+    ) -> None:
+        if not sub.circuit.connected:
+            return
+        try:
+            values = _padded(values, sub.data_count)
+            await super()._subscription_queue_send(sub_spec, sub, metadata, values, flags)
+        except Exception:
+            # The channel filter of one client must not stop the values of all.
+            log.exception("client %s:%d is dropped", *sub.circuit.circuit.address)
+            sub.circuit.abort()
+
+
+def _padded(values: Any, count: int) -> Any:
+    missing = count - len(values)
+    if missing <= 0:
+        return values
+    if isinstance(values, np.ndarray):
+        return np.concatenate([values, np.zeros(missing, values.dtype)])
+    return values + [b""] * missing
+
+
+async def _listen(interface: str, port: int) -> socket.socket:
+    return socket.create_server((interface, port))

@@ -1,0 +1,329 @@
+# pyright: standard
+"""Channels: records as Channel Access sees them, one class per kind of value."""
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import caproto as ca
+import numpy as np
+
+from archon_ioc.pvs.render import Reading
+from archon_ioc.pvs.row import (
+    STRING_LENGTH,
+    AlarmLimits,
+    Array,
+    Choice,
+    Float,
+    Int,
+    Pixels,
+    Record,
+    Severity,
+    Text,
+)
+from archon_ioc.serve.fields import Field, field_values, make_field
+
+ENCODING = "latin-1"
+"""CA has bytes, not characters; this is what areaDetector clients expect."""
+BACKLOG = 10
+"""Updates of one value that wait for a slow client; the oldest is dropped first."""
+IMAGE_BACKLOG = 2
+
+READ_WRITE = ca.AccessRights.READ | ca.AccessRights.WRITE
+
+Put = Callable[["RecordChannel", object], Awaitable[ca.CAStatus | None]]
+"""Called for a put of a client with the value as it came; returns None if it was done."""
+
+_VALUE_EVENT = ca.SubscriptionType.DBE_VALUE | ca.SubscriptionType.DBE_LOG
+_UNDEFINED = (ca.AlarmStatus.UDF, ca.AlarmSeverity.INVALID_ALARM)
+_ALARM_EVENT = ca.SubscriptionType.DBE_ALARM
+
+
+class RecordChannel(ca.ChannelData):
+    """The value of one record, with its own alarm and with fields that are made when a client asks for them.
+
+    A put stores nothing: it is handed on, and what is shown comes back as a reading.
+    """
+
+    empty: Any = 0
+
+    def __init__(self, record: Record[Any, Any], put: Put, **kwargs: Any) -> None:
+        super().__init__(
+            value=kwargs.pop("value", self.empty),
+            alarm=ca.ChannelAlarm(status=_UNDEFINED[0], severity=_UNDEFINED[1]),
+            reported_record_type=record.record_type,
+            **{"max_subscription_backlog": BACKLOG, **kwargs},
+        )
+        self.record = record
+        self.kind: Any = record.row.kind
+        self.name = record.suffix
+        self.shown_alarm = _UNDEFINED
+        self.is_refused = False
+        self._put = put
+        self._fields: dict[str, Field] = {}
+
+    def encode(self, value: Any) -> Any:
+        """Return a value of a reading as caproto keeps it.
+
+        Raises:
+            ValueError, TypeError, OverflowError: if the row promised another kind of value.
+        """
+        raise NotImplementedError
+
+    def is_same(self, value: Any) -> bool:
+        """Tell whether an encoded value is what is shown already."""
+        return value == self.value
+
+    async def post(self, reading: Reading, timestamp: float) -> bool:
+        """Show a reading: one event if something changed, with the bits of what changed; return whether it did."""
+        severity, status = reading.severity, reading.status
+        if self.is_refused and severity == Severity.NO_ALARM:
+            severity, status = Severity.MINOR, "WRITE"
+        value = self.value if reading.value is None else self.encode(reading.value)
+        alarm = (ca.AlarmStatus[status], ca.AlarmSeverity(int(severity)))
+        events = 0
+        if alarm != self.shown_alarm:
+            events |= _ALARM_EVENT
+        if not self.is_same(value) or (self.shown_alarm == _UNDEFINED != alarm):
+            events |= _VALUE_EVENT
+        if not events:
+            return False
+        self.shown_alarm = alarm
+        self._data["value"] = value
+        await self.write_metadata(publish=False, timestamp=timestamp, status=alarm[0], severity=alarm[1])
+        await self.publish(events)
+        if self._fields:
+            await self._refresh_fields(timestamp)
+        return True
+
+    async def _refresh_fields(self, timestamp: float) -> None:
+        values = field_values(self)
+        for name, field in self._fields.items():
+            if name != "DESC" and field.value != values[name]:
+                await field.write(values[name], verify_value=False, timestamp=timestamp)
+
+    def get_field(self, name: str) -> ca.ChannelData:
+        """Return the channel of a field of this record.
+
+        Raises:
+            KeyError: if this type of record has no such field.
+        """
+        if name == "VAL":
+            return self
+        if name not in self._fields:
+            self._fields[name] = make_field(name, field_values(self)[name])
+        return self._fields[name]
+
+    def check_access(self, hostname: str, username: str) -> ca.AccessRights:
+        """Readbacks cannot be put."""
+        del hostname, username
+        return ca.AccessRights.READ | (
+            ca.AccessRights.WRITE if self.record.writable else ca.AccessRights.NO_ACCESS
+        )
+
+    async def auth_write(
+        self, hostname: str, username: str, data: Any, data_type: Any, metadata: Any, **kwargs: Any
+    ) -> Any:
+        """Hand a put on; the answer is the status that the client's put-callback gets."""
+        if data_type in (ca.ChannelType.PUT_ACKS, ca.ChannelType.PUT_ACKT):
+            return await super().auth_write(hostname, username, data, data_type, metadata, **kwargs)
+        if not self.record.writable:
+            return ca.CAStatus.ECA_NOWTACCESS
+        return await self._put(self, self.decode(data, ca.native_type(data_type)))
+
+    def decode(self, values: Any, native: Any) -> object:
+        """Return what a client sent as text or a number; None for an empty array."""
+        if len(values) == 0:
+            return None
+        if native == ca.ChannelType.STRING:
+            return values[0].decode(ENCODING)
+        return values[0].item()
+
+
+class FloatChannel(RecordChannel, ca.ChannelDouble):
+    """A real number."""
+
+    empty = 0.0
+
+    def __init__(self, record: Record[Any, Any], put: Put) -> None:
+        kind: Any = record.row.kind
+        super().__init__(record, put, units=kind.unit, precision=kind.precision, **_limits(kind, math.nan))
+
+    def encode(self, value: Any) -> float:
+        return float(value)
+
+    async def _read(self, data_type: Any) -> Any:
+        metadata, values = await super()._read(data_type)
+        if ca.native_type(data_type) == ca.ChannelType.STRING:
+            values = ca.DbrStringArray([f"{self.value:.{self.precision}f}".encode(ENCODING)])
+        return metadata, values
+
+
+class IntChannel(RecordChannel, ca.ChannelInteger):
+    """A whole number of 32 bits with sign."""
+
+    def __init__(self, record: Record[Any, Any], put: Put) -> None:
+        kind: Any = record.row.kind
+        super().__init__(record, put, units=kind.unit, **_limits(kind, 0))
+
+    def encode(self, value: Any) -> int:
+        number = int(value)
+        if not -(1 << 31) <= number < 1 << 31:
+            raise OverflowError(f"{value} has more than 32 bits")
+        return number
+
+    def decode(self, values: Any, native: Any) -> object:
+        number = super().decode(values, native)
+        # Records cut the fraction off.
+        return math.trunc(number) if isinstance(number, float) and math.isfinite(number) else number
+
+
+class ChoiceChannel(RecordChannel, ca.ChannelEnum):
+    """One of a few words; the value kept is the index."""
+
+    def __init__(self, record: Record[Any, Any], put: Put) -> None:
+        kind: Any = record.row.kind
+        super().__init__(record, put, enum_strings=kind.labels)
+
+    def encode(self, value: Any) -> int:
+        return self.kind.accept(value)
+
+
+class StringChannel(RecordChannel, ca.ChannelString):
+    """Text of up to 39 bytes."""
+
+    empty = ""
+
+    def __init__(self, record: Record[Any, Any], put: Put) -> None:
+        super().__init__(record, put, long_string_max_length=STRING_LENGTH)
+
+    def encode(self, value: Any) -> str:
+        return _latin(value, STRING_LENGTH).decode(ENCODING)
+
+    def decode(self, values: Any, native: Any) -> object:
+        return _text(values, native)
+
+
+class TextChannel(RecordChannel, ca.ChannelByte):
+    """Longer text: an array of characters with a closing zero, so that it is never empty."""
+
+    empty = b"\0"
+
+    def __init__(self, record: Record[Any, Any], put: Put) -> None:
+        kind: Any = record.row.kind
+        super().__init__(record, put, max_length=kind.size, strip_null_terminator=False)
+
+    def preprocess_value(self, value: Any) -> Any:
+        """Keep bytes as they are."""
+        return value
+
+    def encode(self, value: Any) -> bytes:
+        return _latin(value, self.kind.size) + b"\0"
+
+    def decode(self, values: Any, native: Any) -> object:
+        return _text(values, native)
+
+
+class ArrayChannel(RecordChannel, ca.ChannelNumeric):
+    """Up to a fixed number of numbers."""
+
+    def __init__(self, record: Record[Any, Any], put: Put) -> None:
+        kind: Any = record.row.kind
+        self.data_type = ca.ChannelType[kind.ftvl]
+        super().__init__(record, put, value=self._wire([0]), max_length=kind.length, units=kind.unit)
+
+    def encode(self, value: Any) -> np.ndarray:
+        numbers = self._wire(value)
+        if numbers.ndim != 1 or not 0 < len(numbers) <= self.kind.length:
+            raise ValueError(f"shape {numbers.shape} does not fit {self.max_length} elements")
+        return numbers
+
+    def is_same(self, value: Any) -> bool:
+        return np.array_equal(value, self.value)
+
+    def _wire(self, value: Any) -> np.ndarray:
+        return np.array(value, dtype=ca.backend.type_map[self.data_type])
+
+
+class ImageChannel(RecordChannel, ca.ChannelShort):
+    """Pixels of 16 bits, which CA can only call DBR_SHORT: clients view them as unsigned.
+
+    The value is kept as it goes over the wire and is shared by all clients, so it must never change.
+    """
+
+    def __init__(self, record: Record[Any, Any], put: Put) -> None:
+        kind: Any = record.row.kind
+        super().__init__(
+            record,
+            put,
+            value=wire_pixels(np.zeros(1, np.uint16)),
+            max_length=max(kind.length, 1),
+            max_subscription_backlog=IMAGE_BACKLOG,
+        )
+
+    def encode(self, value: Any) -> np.ndarray:
+        return value[: self.max_length]
+
+    def is_same(self, value: Any) -> bool:
+        return value is self.value
+
+
+def wire_pixels(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels of any shape, uint16 or uint32, as one read-only row of big-endian 16-bit numbers.
+
+    Pixels of more than 16 bits are clipped to 65535. Slow: for a thread.
+    """
+    flat = np.ravel(pixels)
+    if flat.dtype.itemsize > 2:
+        flat = np.minimum(flat, 0xFFFF)
+    wire = flat.astype(">u2").view(">i2")
+    wire.flags.writeable = False
+    return wire
+
+
+_CLASSES: dict[type, Callable[[Record[Any, Any], Put], RecordChannel]] = {
+    Float: FloatChannel,
+    Int: IntChannel,
+    Choice: ChoiceChannel,
+    Array: ArrayChannel,
+    Pixels: ImageChannel,
+}
+
+
+def make_channel(record: Record[Any, Any], put: Put) -> RecordChannel:
+    """Return the channel of a record; puts of clients go to ``put``."""
+    kind = record.row.kind
+    if isinstance(kind, Text):
+        return (TextChannel if kind.size > STRING_LENGTH else StringChannel)(record, put)
+    return _CLASSES[type(kind)](record, put)
+
+
+def _limits(kind: Float | Int, absent: float) -> dict[str, Any]:
+    alarms = kind.alarms or AlarmLimits()
+    low, high = (0, 0) if kind.low is None or kind.high is None else (kind.low, kind.high)
+    if (low, high) == (Int().low, Int().high):
+        low, high = 0, 0
+    limits = {"alarm": (alarms.lolo, alarms.hihi), "warning": (alarms.low, alarms.high)}
+    result: dict[str, Any] = {}
+    for name, (lower, upper) in limits.items():
+        result[f"lower_{name}_limit"] = absent if lower is None else lower
+        result[f"upper_{name}_limit"] = absent if upper is None else upper
+    for name in ("disp", "ctrl"):
+        result[f"lower_{name}_limit"], result[f"upper_{name}_limit"] = low, high
+    return result
+
+
+def _latin(text: object, size: int) -> bytes:
+    if not isinstance(text, str):
+        raise TypeError(f"{text!r} is not text")
+    return text.encode(ENCODING, "replace")[: size - 1]
+
+
+def _text(values: Any, native: Any) -> object:
+    if native == ca.ChannelType.CHAR:
+        return bytes(values).split(b"\0", 1)[0].decode(ENCODING)
+    if len(values) == 0:
+        return ""
+    if native == ca.ChannelType.STRING:
+        return values[0].decode(ENCODING)
+    return f"{values[0].item():g}"

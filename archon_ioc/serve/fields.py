@@ -1,0 +1,104 @@
+# pyright: standard
+"""Fields of records, made when a client first asks: 1500 records have 30 000 of them, clients want a handful."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import caproto as ca
+
+from archon_ioc.pvs.row import AlarmLimits, Array, Choice, Float, Int, Pixels, Text
+
+if TYPE_CHECKING:
+    from archon_ioc.serve.channels import RecordChannel
+
+_STATES = ["ZR", "ON", "TW", "TH", "FR", "FV", "SX", "SV", "EI", "NI", "TE", "EL", "TV", "TT", "FT", "FF"]
+_SEVERITIES = ("NO_ALARM", "MINOR", "MAJOR", "INVALID")
+
+FieldValue = str | int | float
+
+
+class Field(ca.ChannelData):
+    """A field; only DESC can be put, and it is forgotten at the next start."""
+
+    is_writable = False
+
+    def check_access(self, hostname: str, username: str) -> ca.AccessRights:
+        """All but one are read-only."""
+        del hostname, username
+        return ca.AccessRights.READ | ca.AccessRights.WRITE if self.is_writable else ca.AccessRights.READ
+
+
+class _TextField(Field, ca.ChannelString):
+    pass
+
+
+class _IntField(Field, ca.ChannelInteger):
+    pass
+
+
+class _FloatField(Field, ca.ChannelDouble):
+    pass
+
+
+def make_field(name: str, value: FieldValue) -> Field:
+    """Return the channel of a field; its type follows the value."""
+    classes = {str: _TextField, int: _IntField, float: _FloatField}
+    field = classes[type(value)](value=value, max_subscription_backlog=1)
+    field.is_writable = name == "DESC"
+    return field
+
+
+def field_values(channel: "RecordChannel") -> Mapping[str, FieldValue]:
+    """Return what the fields of a record are now."""
+    record, kind = channel.record, channel.record.row.kind
+    status, severity = channel.shown_alarm
+    values: dict[str, FieldValue] = {
+        "NAME": channel.name,
+        "DESC": record.row.doc,
+        "RTYP": record.record_type,
+        "STAT": status.name,
+        "SEVR": _SEVERITIES[severity],
+        "UDF": int(status == ca.AlarmStatus.UDF),
+    }
+    if isinstance(kind, Float | Int):
+        values |= _number_fields(channel, kind)
+    if isinstance(kind, Choice):
+        values |= _state_fields(kind)
+    if record.record_type == "waveform":
+        values |= _array_fields(channel, kind)
+    return values
+
+
+def _number_fields(channel: Any, kind: Float | Int) -> Mapping[str, FieldValue]:
+    number = float if isinstance(kind, Float) else int
+    alarms = kind.alarms or AlarmLimits()
+    absent = math.nan if isinstance(kind, Float) else 0
+    values: dict[str, FieldValue] = {
+        "EGU": kind.unit,
+        "HOPR": number(channel.upper_disp_limit),
+        "LOPR": number(channel.lower_disp_limit),
+    }
+    for name in ("HIHI", "HIGH", "LOW", "LOLO"):
+        limit = getattr(alarms, name.lower())
+        values[name] = absent if limit is None else number(limit)
+    if isinstance(kind, Float):
+        values["PREC"] = kind.precision
+    if channel.record.writable:
+        values |= {"DRVH": values["HOPR"], "DRVL": values["LOPR"]}
+    return values
+
+
+def _state_fields(kind: Choice) -> Mapping[str, FieldValue]:
+    if len(kind.labels) == 2:
+        return {"ZNAM": kind.labels[0], "ONAM": kind.labels[1]}
+    labels: Iterator[str] = iter((*kind.labels, *[""] * len(_STATES)))
+    return {f"{state}ST": label for state, label in zip(_STATES, labels, strict=False)}
+
+
+def _array_fields(channel: Any, kind: Any) -> Mapping[str, FieldValue]:
+    element = "CHAR" if isinstance(kind, Text) else "SHORT" if isinstance(kind, Pixels) else kind.ftvl
+    values: dict[str, FieldValue] = {"NELM": channel.max_length, "FTVL": element, "NORD": len(channel.value)}
+    if isinstance(kind, Array):
+        values["EGU"] = kind.unit
+    return values

@@ -1,0 +1,99 @@
+"""A small state with rows, served to real clients."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from archon_ioc.errors import StateError
+from archon_ioc.live import Live
+from archon_ioc.pvs.render import Table
+from archon_ioc.pvs.row import AlarmLimits, Array, Choice, Float, Int, Pixels, Pv, Severity, Text
+
+
+@dataclass(frozen=True)
+class State:
+    seconds: float = 1.5
+    count: int = 3
+    mode: int = 1
+    path: str = "/data/night one/"
+    label: str = "bias"
+    acquire: int = 0
+    temperature: float | None = None
+    sizes: tuple[int, ...] = (4, 3)
+    is_linked: bool = True
+    message: str = ""
+
+
+@dataclass
+class Target:
+    live: Live[State] = field(default_factory=lambda: Live(State()))
+    finish: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def update(self, **changes: object) -> None:
+        self.live.set(replace(self.live.value, **changes))
+
+    def set_seconds(self, seconds: float) -> None:
+        if seconds > 100:
+            raise StateError("too long")
+        self.update(seconds=round(seconds, 3))
+
+    def set_count(self, count: int) -> None:
+        self.update(count=count)
+
+    def set_mode(self, mode: int) -> None:
+        self.update(mode=mode)
+
+    def set_path(self, path: str) -> None:
+        self.update(path=path if path.endswith("/") else path + "/")
+
+    def set_label(self, label: str) -> None:
+        self.update(label=label)
+
+    async def acquire(self, wanted: int) -> None:
+        self.update(acquire=wanted)
+        await self.finish.wait()
+        self.finish.clear()
+        self.update(acquire=0)
+
+    def set_power(self, power: int) -> None:
+        self.update(count=power)
+
+    def crash(self, value: int) -> None:
+        raise RuntimeError("a bug")
+
+    def refused(self, message: str) -> None:
+        self.update(message=message)
+
+
+def wrong(state: State) -> float:
+    raise RuntimeError("a bug")
+
+
+LIMITS = AlarmLimits(lolo=-120.0, low=-110.0, high=-90.0, hihi=-80.0)
+MODES = ("Single", "Multiple", "Continuous")
+
+ROWS: tuple[Pv[State, Target], ...] = (
+    Pv(name="Wrong", kind=Float(), doc="A row with a bug", group="Test", read=wrong),
+    Pv(name="AcquireTime", kind=Float("s", 3, 0.0, 3600.0), doc="Exposure time", group="Test",
+       read=lambda s: s.seconds, put=Target.set_seconds),
+    Pv(name="NumImages", kind=Int(low=1, high=1000), doc="Images", group="Test",
+       read=lambda s: s.count, put=Target.set_count),
+    Pv(name="ImageMode", kind=Choice(MODES), doc="Mode", group="Test", read=lambda s: s.mode, put=Target.set_mode),
+    Pv(name="FilePath", kind=Text(256), doc="Folder", group="Test", read=lambda s: s.path, put=Target.set_path),
+    Pv(name="Label", kind=Text(), doc="Label", group="Test", read=lambda s: s.label, put=Target.set_label),
+    Pv(name="Acquire", kind=Choice(("Done", "Acquire")), doc="Expose", group="Test",
+       read=lambda s: s.acquire, put=Target.acquire),
+    Pv(name="Temperature", kind=Float("C", 1, alarms=LIMITS), doc="Temperature", group="Test",
+       read=lambda s: s.temperature, rbv=False, linked=True),
+    Pv(name="Dimensions", kind=Array(10), doc="Sizes", group="Test", read=lambda s: np.array(s.sizes)),
+    Pv(name="Power", kind=Choice(("Off", "On", "Bad"), {"Bad": Severity.MAJOR}), doc="Power", group="Test",
+       read=lambda s: min(s.count, 2), put=Target.set_power, linked=True),
+    Pv(name="Crash", kind=Int(), doc="A put with a bug", group="Test", read=lambda s: 0, put=Target.crash, rbv=False),
+    Pv(name="StatusMessage", kind=Text(256), doc="Message", group="Test", read=lambda s: s.message),
+    Pv(name="ArrayData", kind=Pixels(4_000_000), doc="Image", group="Test", read=lambda s: None, rbv=False),
+)  # fmt: skip
+
+
+def table(target: Target) -> Table[State, Target]:
+    return Table("cam1:", ROWS, target.live, target, lambda state: state.is_linked)
