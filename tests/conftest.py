@@ -2,9 +2,33 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
+import hypothesis
 import pytest
+
+# Machines differ in speed, and so does one that is shared; a slow example is no fault.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail in CI where elsewhere a test is skipped, because a server or client that it needs is missing."""
+    report = yield
+    allowed = hasattr(report, "wasxfail") or item.get_closest_marker("needs_shared")
+    if os.environ.get("CI") and report.skipped and not allowed:
+        report.outcome, report.longrepr = "failed", f"skipped, which CI does not accept: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail in CI where elsewhere a whole file of tests is skipped."""
+    report = yield
+    if os.environ.get("CI") and report.skipped:
+        report.outcome, report.longrepr = "failed", f"skipped, which CI does not accept: {report.longrepr}"
+    return report
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
