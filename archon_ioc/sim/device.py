@@ -1,0 +1,309 @@
+"""SimArchon: one controller that is told its commands and the time; pure, without clock, socket or task."""
+
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.errors import ArchonError, InputError
+from archon_ioc.protocol.replies import SystemInfo
+from archon_ioc.protocol.wire import BLOCK_SIZE
+from archon_ioc.sim.faults import Faults
+from archon_ioc.sim.frames import Bytes, FrameBuffers, ticks
+from archon_ioc.sim.memory import ConfigMemory, Part, merged, module_keys
+from archon_ioc.sim.power import PowerSequence
+from archon_ioc.sim.sequencer import Sequencer
+from archon_ioc.sim.status import StatusBoard, system_fields
+
+_COUNTER_LIMIT = (1 << 20) - 1  # counters of the timing core have 20 bits
+_LOG_LENGTH = 256
+_EMPTY = Acf(MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The answer to a command that failed; the log has the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRequest:
+    """The answer to FETCH: so many blocks of the memory from ``address`` are to be sent."""
+
+    address: int
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The controller restarts: the connection drops without a reply."""
+
+
+REJECTED: Final = Rejection()
+RESTART: Final = Restart()
+
+Answer = str | Rejection | BlockRequest | Restart | None
+"""A text (often empty), a failure, blocks, a restart, or silence."""
+
+
+class SimArchon:
+    """A simulated controller.
+
+    ``acf`` is what its flash memory holds: its ``[SYSTEM]`` says which modules are installed, its keys are in the
+    configuration memory after power-up, without effect until they are applied; with ``applied`` they are in
+    effect at once. ``now`` is any time in seconds that never runs backwards. With ``instant`` integrations,
+    readouts and ramps take no time; ``line_seconds`` overrides the estimate of a line's readout time.
+    """
+
+    def __init__(
+        self,
+        acf: Acf | None = None,
+        *,
+        applied: bool = False,
+        line_seconds: float | None = None,
+        instant: bool = False,
+        now: float = 0.0,
+    ) -> None:
+        self.faults = Faults()
+        self._flash = acf or _EMPTY
+        self._system = system_fields(self._flash)
+        self._line_seconds = line_seconds
+        self._instant = instant
+        self._booted_at = now
+        self._frames = FrameBuffers(self.faults)
+        self._boot()
+        self._status.refresh(0.0)  # it was switched on a while ago
+        if applied:
+            self._apply_all("", 0.0)
+
+    @property
+    def parameters(self) -> MappingProxyType[str, int]:
+        """The timing core's parameters as they are now, names in upper case."""
+        return MappingProxyType(self._sequencer.parameters)
+
+    @property
+    def frames(self) -> FrameBuffers:
+        """The frame buffers."""
+        return self._frames
+
+    @property
+    def applied(self) -> Acf:
+        """The configuration that is in effect."""
+        return self._applied
+
+    def set_instant(self, instant: bool) -> None:
+        """Let integrations, readouts and ramps take no time, or their time again."""
+        self._instant = self._sequencer.instant = self._power.instant = instant
+
+    def handle(self, command: str, now: float) -> Answer:
+        """Do one command and return its answer; unknown commands are answered with silence."""
+        at = now - self._booted_at
+        self.advance(now)
+        for prefix, act in self._commands:
+            if command.startswith(prefix):
+                return self._act(act, command, command[len(prefix) :], at)
+        return None
+
+    def advance(self, now: float) -> None:
+        """Let everything happen that is due at ``now``."""
+        at = now - self._booted_at
+        self._sequencer.advance(at)
+        if self.faults.rail and self._power.is_wanted:
+            self._power.trip(at)
+            self._sequencer.is_powered = False
+            self._status.refresh(at)
+            self.log(f"Power supply fault: {self.faults.rail}")
+
+    def trigger_in(self, now: float) -> None:
+        """Pulse Trigger In: with TRIGINENABLE the timing core restarts at its first line (manual, triggers)."""
+        self.advance(now)
+        if self._applied.number("TRIGINENABLE", 0):
+            self._sequencer.reset(now - self._booted_at)
+
+    def log(self, entry: str) -> None:
+        """Add an entry to the controller's log."""
+        self._log.append(entry)
+
+    def read(self, address: int, count: int, now: float) -> Bytes:
+        """Return what the frame memory holds at this moment; where a frame was not rendered, what was before it.
+
+        Raises:
+            InputError: if the bytes are not inside one buffer.
+        """
+        self.advance(now)
+        buffer, offset = self._frames.find(address, count)
+        return buffer.read(offset, count)
+
+    def _boot(self) -> None:
+        self._applied = _EMPTY
+        self._memory = ConfigMemory(self._flash)
+        self._log: deque[str] = deque(maxlen=_LOG_LENGTH)
+        self._staged: dict[str, int] = {}
+        self._power = PowerSequence(self.faults, instant=self._instant)
+        self._sequencer = Sequencer(self._frames, instant=self._instant, line_seconds=self._line_seconds)
+        self._status = StatusBoard(SystemInfo.from_fields(self._system), self._power, self.faults)
+        self._commands = self._command_table()
+
+    def _act(self, act: "_Action", command: str, argument: str, at: float) -> Answer:
+        try:
+            return act(argument, at)
+        except ArchonError as error:
+            self.log(f"{command.split(' ', maxsplit=1)[0][:20]}: {error}")
+            return REJECTED
+
+    def _command_table(self) -> tuple[tuple[str, "_Action"], ...]:
+        """Return prefix and action in the order in which the firmware compares."""
+        return (
+            ("WCONFIG", self._write_config),
+            ("STATUS", lambda _, at: self._status.report(at, len(self._log))),
+            ("FRAME", lambda _, at: self._frames.report(at)),
+            ("RCONFIG", lambda text, _: self._memory.read(_hexadecimal(text, 4))),
+            ("FETCHLOG", lambda _text, _at: self._log.popleft() if self._log else "(null)"),
+            ("FETCH", self._fetch),
+            ("LOCKT", _silence),  # line-scan lock: absent from the newest firmware
+            ("LOCK", self._lock),
+            ("SYSTEM", lambda _text, _at: " ".join(f"{k}={v}" for k, v in self._system.items()) + " "),
+            ("TIMER", lambda _, at: f"TIMER={ticks(at):016X}"),
+            ("FASTLOADPARAM ", lambda text, at: self._load(_name_and_value(text), at)),
+            ("FASTPREPPARAM ", lambda text, _: self._stage(_name_and_value(text))),
+            ("PREPPARAM ", lambda text, _: self._stage(self._stored(text))),
+            ("LOADPARAMS", lambda _, at: self._load(self._stored(), at)),
+            ("LOADPARAM ", lambda text, at: self._load(self._stored(text), at)),
+            ("LOADTIMING", self._load_timing),
+            ("RESETTIMING", lambda _, at: self._sequencer.reset(at) or ""),
+            ("HOLDTIMING", lambda _, at: self._sequencer.hold(at) or ""),
+            ("RELEASETIMING", lambda _, at: self._sequencer.release(at) or ""),
+            ("CLEARCONFIG", lambda _text, _at: self._memory.clear() or ""),
+            ("APPLYALL", self._apply_all),
+            ("APPLYCDS", self._apply_cds),
+            ("APPLYSYSTEM", self._apply_system),
+            ("APPLYMOD", lambda text, at: self._apply_module(text, at, only_dio=False)),
+            ("APPLYDIO", lambda text, at: self._apply_module(text, at, only_dio=True)),
+            ("POWERON", self._power_on),
+            ("POWEROFF", self._power_off),
+            ("POLLON", lambda _, at: self._status.set_polling(True, at) or ""),
+            ("POLLOFF", lambda _, at: self._status.set_polling(False, at) or ""),
+            ("REBOOT", lambda _, at: self._restart(at, last_frame=0)),
+            ("WARMBOOT", lambda _, at: self._restart(at, last_frame=self._frames.frame)),
+        )
+
+    def _write_config(self, text: str, _at: float) -> Answer:
+        self._memory.write(_hexadecimal(text[:4], 4), text[4:])
+        return ""
+
+    def _fetch(self, text: str, _at: float) -> Answer:
+        _hexadecimal(text, 16)
+        address, blocks = int(text[:8], 16), int(text[8:], 16)
+        if not blocks:
+            raise InputError("a fetch of no blocks")
+        self._frames.find(address, blocks * BLOCK_SIZE)
+        return BlockRequest(address, blocks)
+
+    def _lock(self, text: str, _at: float) -> Answer:
+        if text not in ("0", "1", "2", "3"):
+            raise InputError(f"there is no buffer {text[:20]!r}")
+        self._frames.lock(int(text))
+        return ""
+
+    def _stored(self, name: str | None = None) -> dict[str, int]:
+        """Return the parameters of the configuration memory, or one of them."""
+        stored = Acf(self._memory.part(Part.PARAMETERS.value)).parameters
+        if name is None:
+            return dict(stored)
+        found = {key: value for key, value in stored.items() if key.upper() == name.strip().upper()}
+        if not found:
+            raise InputError(f"there is no parameter {name[:40]!r}")
+        return found
+
+    def _stage(self, values: dict[str, int]) -> Answer:
+        unknown = [name for name in values if name.upper() not in self._sequencer.parameters]
+        if unknown:
+            raise InputError(f"there is no parameter {unknown[0]!r}")
+        self._staged |= values
+        return ""
+
+    def _load(self, values: dict[str, int], at: float) -> Answer:
+        # A load is the edge at which staged values become active (manual, synchronised controllers).
+        self._sequencer.set_parameters(self._staged | values, at)
+        self._staged = {}
+        return ""
+
+    def _load_timing(self, _: str, at: float) -> Answer:
+        self._applied = merged(self._applied, self._memory.part(Part.TIMING.value), Part.TIMING.value)
+        self._sequencer.load(self._applied, at)
+        return ""
+
+    def _apply_all(self, _: str, at: float) -> Answer:
+        self._applied = self._memory.whole()
+        self._power.configure(at)
+        self._sequencer.is_powered = False
+        self._frames.use_big(self._applied.number("BIGBUF", 0) == 1)
+        self._sequencer.load(self._applied, at)
+        self._set_shutter(at)
+        self._status.apply(self._applied, at)
+        return ""
+
+    def _apply_cds(self, _text: str, _at: float) -> Answer:
+        self._applied = merged(self._applied, self._memory.part(Part.CDS.value), Part.CDS.value)
+        self._frames.use_big(self._applied.number("BIGBUF", 0) == 1)
+        self._sequencer.set_geometry(self._applied)
+        return ""
+
+    def _apply_system(self, _: str, at: float) -> Answer:
+        self._applied = merged(self._applied, self._memory.part(Part.SYSTEM.value), Part.SYSTEM.value)
+        self._set_shutter(at)
+        self._status.apply(self._applied, at)
+        return ""
+
+    def _apply_module(self, text: str, at: float, *, only_dio: bool) -> Answer:
+        keys = module_keys(_hexadecimal(text, 2) + 1, only_dio=only_dio)
+        self._applied = merged(self._applied, self._memory.part(keys), keys)
+        self._status.apply(self._applied, at)
+        return ""
+
+    def _set_shutter(self, at: float) -> None:
+        forced = self._applied.number("TRIGOUTFORCE", 0) == 1
+        self._sequencer.set_shutter(self._applied.number("TRIGOUTLEVEL", 0) == 1 if forced else None, at)
+
+    def _power_on(self, _: str, at: float) -> Answer:
+        self._power.switch_on(at)
+        self._sequencer.is_powered = True
+        self._status.refresh(at)
+        return ""
+
+    def _power_off(self, _: str, at: float) -> Answer:
+        self._power.switch_off(at)
+        self._sequencer.is_powered = False
+        self._status.refresh(at)
+        return ""
+
+    def _restart(self, at: float, *, last_frame: int) -> Answer:
+        self._booted_at += at
+        self._frames = FrameBuffers(self.faults, last_frame)
+        self._boot()
+        return RESTART
+
+
+_Action = Callable[[str, float], Answer]
+
+
+def _silence(_text: str, _at: float) -> Answer:
+    return None
+
+
+def _hexadecimal(text: str, digits: int) -> int:
+    if len(text) != digits or not _HEXADECIMAL.fullmatch(text):
+        raise InputError(f"{text[:40]!r} is not {digits} hexadecimal digits")
+    return int(text, 16)
+
+
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]+")
+
+
+def _name_and_value(text: str) -> dict[str, int]:
+    words = text.split()
+    if len(words) != 2 or not words[1].isdecimal() or int(words[1]) > _COUNTER_LIMIT:
+        raise InputError(f"{text[:60]!r} is not a parameter and a number from 0 to {_COUNTER_LIMIT}")
+    return {words[0]: int(words[1])}

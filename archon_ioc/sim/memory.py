@@ -1,0 +1,141 @@
+"""The configuration memory, and what may be applied from it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from types import MappingProxyType
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.errors import ConfigError
+from archon_ioc.protocol.commands import CONFIG_LINE_LENGTH, CONFIG_LINES
+from archon_ioc.sim.frames import Geometry
+
+_JUMP = re.compile(r"\b(?:GOTO|CALL|RETURN)\s+(\w+)", re.IGNORECASE)
+_LABEL = re.compile(r"\s*(\w+)\s*:")
+_STATEMENT = re.compile(r"\s*(\w+)")
+_BIAS_LEVEL = re.compile(r"MOD\d+/(LVLC|LVHC|HVLC|HVHC|XVP|XVN)_V\d+")
+
+
+class Part(Enum):
+    """The keys that one narrow command applies (protocol sheet, "Which APPLY for which key")."""
+
+    CDS = re.compile(
+        r"SH[PD][12]|ADXCDS|ADXRAW|PCLKDELAY|PIXELCOUNT|LINECOUNT|FRAMEMODE|SAMPLEMODE|LINESCAN|BIGBUF"
+        r"|TAPLINES|TAPLINE\d+|RAW\w+"
+    )
+    SYSTEM = re.compile(r"TRIG\w+|FANDISABLE|EXTCLOCK")
+    TIMING = re.compile(r"LINES|LINE\d+|STATES|STATE\d+/.*|CONSTANTS|CONSTANT\d+|PARAMETERS|PARAMETER\d+")
+    PARAMETERS = re.compile(r"PARAMETERS|PARAMETER\d+")
+
+
+def module_keys(slot: int, *, only_dio: bool = False) -> re.Pattern[str]:
+    """Return the keys that APPLYMOD or APPLYDIO takes for a module."""
+    return re.compile(rf"MOD{slot}/(DIO_|VCPU_).*" if only_dio else rf"MOD{slot}/.*")
+
+
+class ConfigMemory:
+    """The volatile configuration memory: 16384 lines of text, without effect until they are applied."""
+
+    def __init__(self, flash: Acf | None = None) -> None:
+        self._lines = dict(enumerate(flash.lines)) if flash else {}
+
+    def write(self, number: int, text: str) -> None:
+        """Store a line.
+
+        Raises:
+            ConfigError: if there is no such line, or the text is too long for it.
+        """
+        if number >= CONFIG_LINES:
+            raise ConfigError(f"there is no configuration line {number:04X}")
+        if len(text) > CONFIG_LINE_LENGTH:
+            raise ConfigError(f"{len(text)} characters are too many for configuration line {number:04X}")
+        self._lines[number] = text
+
+    def read(self, number: int) -> str:
+        """Return a line; one that was never written is empty.
+
+        Raises:
+            ConfigError: if there is no such line.
+        """
+        if number >= CONFIG_LINES:
+            raise ConfigError(f"there is no configuration line {number:04X}")
+        return self._lines.get(number, "")
+
+    def clear(self) -> None:
+        """Empty every line."""
+        self._lines.clear()
+
+    def whole(self) -> Acf:
+        """Return the whole memory as a configuration.
+
+        Raises:
+            ConfigError: if something in it is wrong.
+        """
+        return _checked(line for _, line in sorted(self._lines.items()))
+
+    def part(self, keys: re.Pattern[str]) -> Mapping[str, str]:
+        """Return those keys of the memory that match, with their values.
+
+        Raises:
+            ConfigError: if one of the values is wrong.
+        """
+        lines = (line for _, line in sorted(self._lines.items()))
+        return _checked(line for line in lines if keys.fullmatch(line.partition("=")[0])).keys
+
+
+def merged(applied: Acf, changes: Mapping[str, str], keys: re.Pattern[str]) -> Acf:
+    """Return ``applied`` with the keys that match taken from ``changes``.
+
+    Raises:
+        ConfigError: if the two do not go together.
+    """
+    kept = {key: value for key, value in applied.keys.items() if not keys.fullmatch(key)}
+    acf = Acf(MappingProxyType({**kept, **changes}))
+    check(acf)
+    return acf
+
+
+def check(acf: Acf) -> None:
+    """Look for what a controller would not accept.
+
+    Raises:
+        ConfigError: if there is something.
+    """
+    Geometry.of(acf)
+    _check_script(acf)
+    for key, value in acf.keys.items():
+        if _BIAS_LEVEL.fullmatch(key) and not _is_number(value):
+            raise ConfigError(f"{key}={value[:60]!r} is not a voltage")
+
+
+def script_lines(acf: Acf) -> list[str]:
+    """Return the lines of the timing script, comments left out."""
+    lines = (acf.keys.get(f"LINE{n}", "") for n in range(acf.number("LINES", 0)))
+    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _checked(lines: Iterable[str]) -> Acf:
+    acf = Acf.parse("[CONFIG]\n" + "\n".join(line for line in lines if line))
+    check(acf)
+    return acf
+
+
+def _check_script(acf: Acf) -> None:
+    lines = script_lines(acf)
+    labels = {match.group(1).upper() for line in lines if (match := _LABEL.match(line))}
+    states = {acf.keys.get(f"STATE{n}/NAME", "").upper() for n in range(acf.number("STATES", 0))}
+    for line in lines:
+        for target in _JUMP.findall(line):
+            if target.upper() not in labels:
+                raise ConfigError(f"the timing script has no label {target!r}: {line[:60]!r}")
+        state = _STATEMENT.match(line)
+        if not _LABEL.match(line) and state and state.group(1).upper() not in states:
+            raise ConfigError(f"the timing script has no state {state.group(1)!r}: {line[:60]!r}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return not text.strip()
+    return True
