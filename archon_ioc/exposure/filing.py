@@ -1,0 +1,147 @@
+"""Filing: where images go, under which number, and what became of them."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from archon_ioc.config import DetectorConfig
+from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
+from archon_ioc.exposure import files
+from archon_ioc.exposure.files import Naming
+from archon_ioc.exposure.picture import Exposure
+from archon_ioc.exposure.settings import FileSettings
+from archon_ioc.exposure.state import CameraState, update
+from archon_ioc.live import Live
+
+log = logging.getLogger(__name__)
+
+_SPARE_BYTES = 8 << 20
+"""Room beyond the pixels that must be free before an exposure begins."""
+
+
+class Filing:
+    """Writes images by the rules of areaDetector's file plugins, one at a time.
+
+    The owner of ``file`` and ``settings.files`` of the camera's state. ``store`` makes the settings durable; it is
+    awaited after a file number is taken and before it is used, so that no crash gives a number twice.
+    """
+
+    def __init__(
+        self,
+        live: Live[CameraState],
+        detectors: tuple[DetectorConfig, ...],
+        store: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._live = live
+        self._detectors = detectors
+        self._store = store
+        self._last: Exposure | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def settings(self) -> FileSettings:
+        """Where files go."""
+        return self._live.value.settings.files
+
+    async def change(self, **changes: Any) -> None:
+        """Set any of the file settings; the folder is made if CreateDirectory allows it.
+
+        Raises:
+            InputError: if no file name can be made of them.
+        """
+        wanted = replace(self.settings, **changes)
+        if wanted.number < 0:
+            raise InputError(f"a file number cannot be {wanted.number}")
+        wanted = replace(wanted, path=files.normal_path(wanted.path))
+        if wanted.name:
+            _naming(wanted).full_name()
+        self._set(wanted)
+        if {"path", "create_directory"} & set(changes):
+            await self.look_at_path()
+
+    async def look_at_path(self) -> bool:
+        """Find out whether files can be made in the folder, show and return it."""
+        settings = self.settings
+        problem = await asyncio.to_thread(files.path_problem, settings.path, settings.create_directory)
+        if settings.path == self.settings.path:
+            self._show(path_exists=not problem, message=problem)
+        return not problem
+
+    async def require_room(self, image_bytes: int) -> None:
+        """Check before an exposure that its files can be written.
+
+        Raises:
+            StateError: if the folder cannot be written to or is full.
+        """
+        if not self.settings.auto_save:
+            return
+        if not await self.look_at_path():
+            raise StateError(f"files cannot be written: {self._live.value.file.message}")
+        free = await asyncio.to_thread(files.free_bytes, self.settings.path)
+        if free < image_bytes + _SPARE_BYTES:
+            raise StateError(f"the disk of {self.settings.path} is full: {free / 1e6:.0f} MB are free")
+
+    async def take(self, exposure: Exposure) -> None:
+        """Take a new image: it is written now with AutoSave, else with `write`.
+
+        Raises:
+            SaveError: if it could not be written; `write` can be tried again.
+        """
+        self._last = exposure
+        if self.settings.auto_save:
+            await self.write()
+
+    async def write(self) -> None:
+        """Write the last image.
+
+        Raises:
+            StateError: if there is none.
+            SaveError: if a file could not be written.
+        """
+        async with self._turn:
+            if self._last is None:
+                raise StateError("there is no image to write yet")
+            self._show(writing=True, message="")
+            try:
+                names = await self._write(self._last)
+            except ArchonError as error:
+                self._show(error=True, message=str(error), writing=False)
+                raise
+            self._show(error=False, full_name=names[0], writing=False)
+            log.info("wrote %s", ", ".join(names))
+
+    async def _write(self, exposure: Exposure) -> tuple[str, ...]:
+        naming = _naming(self.settings)
+        ccds = list(exposure.images) if len(exposure.images) > 1 else [""]
+        if self.settings.auto_increment:
+            number = await asyncio.to_thread(_free_number, naming, ccds)
+            naming = replace(naming, number=number)
+            self._set(replace(self.settings, number=number + 1))
+            await self._store()
+        facts = replace(exposure.facts, number=naming.number)
+        return await asyncio.to_thread(files.save, exposure.images, facts, naming, self._detectors)
+
+    def _set(self, settings: FileSettings) -> None:
+        update(self._live, settings=replace(self._live.value.settings, files=settings))
+
+    def _show(self, **changes: Any) -> None:
+        update(self._live, file=replace(self._live.value.file, **changes))
+
+
+def _naming(settings: FileSettings) -> Naming:
+    return Naming(settings.template, settings.path, settings.name, settings.number)
+
+
+def _free_number(naming: Naming, ccds: list[str]) -> int:
+    """Return the first number from the wanted one on whose files do not exist. Blocks."""
+    number = naming.number
+    while any(Path(replace(naming, number=number).full_name(ccd)).exists() for ccd in ccds):
+        if naming.full_name() == replace(naming, number=number + 1).full_name():
+            raise SaveError(naming.full_name(), "it exists, and the template has no number")
+        number += 1
+    if number != naming.number:
+        log.warning("file numbers %d to %d exist already", naming.number, number - 1)
+    return number

@@ -1,0 +1,169 @@
+"""ExposureSettings: what an operator sets before an exposure, kept across restarts."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Self
+
+from archon_ioc.errors import InputError, SaveError
+
+log = logging.getLogger(__name__)
+
+LONGEST_EXPOSURE = 36_000.0
+"""Seconds; the timing script may allow less."""
+
+
+class ImageMode(IntEnum):
+    """How many images one Acquire takes."""
+
+    SINGLE = 0
+    MULTIPLE = 1
+    CONTINUOUS = 2
+
+
+class FrameType(IntEnum):
+    """What an image is for, in areaDetector's words; DblCorrelation is what the Archon does by itself."""
+
+    NORMAL = 0
+    BACKGROUND = 1
+    FLAT_FIELD = 2
+    DBL_CORRELATION = 3
+
+
+class TriggerMode(IntEnum):
+    """What starts an exposure: the put on Acquire, or the controller's trigger input."""
+
+    INTERNAL = 0
+    EXTERNAL = 1
+
+
+class ShutterMode(IntEnum):
+    """Who moves the shutter: nobody, another IOC, or the Archon's trigger output."""
+
+    NONE = 0
+    EPICS_PV = 1
+    DETECTOR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """Where and under what name files are written: areaDetector's NDFile words."""
+
+    path: str = "data/"
+    name: str = "archon"
+    template: str = "%s%s_%4.4d.fits"
+    number: int = 1
+    auto_increment: bool = True
+    auto_save: bool = True
+    create_directory: int = -3
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureSettings:
+    """One consistent set of everything that an operator chooses. Times are in seconds, sizes in pixels."""
+
+    seconds: float = 1.0
+    period: float = 0.0
+    image_mode: ImageMode = ImageMode.SINGLE
+    num_images: int = 1
+    num_exposures: int = 1
+    frame_type: FrameType = FrameType.NORMAL
+    trigger_mode: TriggerMode = TriggerMode.INTERNAL
+    shutter_mode: ShutterMode = ShutterMode.DETECTOR
+    shutter_open_delay: float = 0.0
+    shutter_close_delay: float = 0.0
+    min_x: int = 0
+    min_y: int = 0
+    size_x: int = 0  # 0: up to the edge
+    size_y: int = 0
+    reverse_x: bool = False
+    reverse_y: bool = False
+    array_callbacks: bool = True
+    wait_for_plugins: bool = True
+    files: FileSettings = FileSettings()
+
+    @property
+    def images(self) -> int | None:
+        """How many images one Acquire takes, None for no end."""
+        return {ImageMode.SINGLE: 1, ImageMode.MULTIPLE: self.num_images}.get(self.image_mode)
+
+    @property
+    def takes_light(self) -> bool:
+        """Whether the shutter opens."""
+        return self.frame_type is not FrameType.BACKGROUND
+
+    def changed(self, **changes: Any) -> Self:
+        """Return a copy with other values.
+
+        Raises:
+            InputError: if a value makes no sense.
+        """
+        new = replace(self, **changes)
+        if not 0 <= new.seconds <= LONGEST_EXPOSURE:
+            raise InputError(f"an exposure takes 0 to {LONGEST_EXPOSURE:g} s, not {new.seconds:g}")
+        if min(new.num_images, new.num_exposures) < 1:
+            raise InputError("there must be at least one image and one exposure")
+        if min(new.period, new.shutter_open_delay, new.shutter_close_delay) < 0:
+            raise InputError("a time cannot be negative")
+        if min(new.min_x, new.min_y, new.size_x, new.size_y) < 0:
+            raise InputError("a window cannot be negative")
+        if new.frame_type is FrameType.DBL_CORRELATION:
+            raise InputError("the Archon samples each pixel twice by itself; choose Normal")
+        return new
+
+
+class SettingsFile:
+    """Keeps settings in a small JSON file. The methods block: call them in a thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "settings.json"
+
+    def load(self, default: ExposureSettings) -> ExposureSettings:
+        """Return the kept settings; what is missing or wrong is taken from ``default`` and logged."""
+        try:
+            kept: Any = json.loads(self._path.read_text(encoding="utf-8"))
+            pairs = dict[str, Any](kept)
+            files = dict[str, Any](pairs.pop("files", {}))
+        except FileNotFoundError:
+            return default
+        except (OSError, TypeError, ValueError) as error:
+            log.error("%s cannot be read, settings start anew: %s", self._path, error)
+            return default
+        settings = replace(default, files=_restored(default.files, files, replace))
+        return _restored(settings, pairs, ExposureSettings.changed)
+
+    def save(self, settings: ExposureSettings) -> None:
+        """Write the settings, whole or not at all.
+
+        Raises:
+            SaveError: if the file cannot be written.
+        """
+        text = json.dumps(asdict(settings), indent=2) + "\n"
+        part = self._path.with_suffix(".part")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self._path)
+        except OSError as error:
+            raise SaveError(str(self._path), error.strerror or str(error)) from error
+
+
+def _restored(settings: Any, kept: Mapping[str, Any], change: Callable[..., Any]) -> Any:
+    """Take over each kept value that has the type of its field."""
+    for field in fields(settings):
+        if field.name not in kept:
+            continue
+        value = kept[field.name]
+        try:
+            kind: Any = type(getattr(settings, field.name))
+            settings = change(settings, **{field.name: kind(value)})
+        except (TypeError, ValueError, InputError) as error:
+            log.warning("kept setting %s=%r is left out: %s", field.name, value, error)
+    return settings

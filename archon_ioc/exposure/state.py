@@ -1,0 +1,80 @@
+"""CameraState: all that is known of the camera, as one frozen snapshot."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from archon_ioc.driver.state import ControllerState
+from archon_ioc.exposure.phase import Outcome, Phase
+from archon_ioc.exposure.settings import ExposureSettings
+from archon_ioc.live import Live
+
+
+@dataclass(frozen=True, slots=True)
+class ImageState:
+    """The last image, or before the first one what the configuration promises. ``timestamp``: POSIX seconds."""
+
+    unique_id: int = 0
+    timestamp: float = 0.0
+    width: int = 0
+    height: int = 0
+    data_type: str = "UInt16"
+    counter: int = 0
+    rate: float = 0.0
+
+    @property
+    def bytes(self) -> int:
+        """Size of the pixels."""
+        return self.width * self.height * (4 if self.data_type == "UInt32" else 2)
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What became of the last file."""
+
+    path_exists: bool = False
+    full_name: str = ""
+    error: bool = False
+    message: str = ""
+    writing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """One camera. ``acquiring`` is true from the accepted Acquire to the end of everything it started."""
+
+    controller: ControllerState = field(default_factory=ControllerState)
+    settings: ExposureSettings = field(default_factory=ExposureSettings)
+    phase: Phase = Phase.IDLE
+    outcome: Outcome = Outcome.NONE
+    acquiring: bool = False
+    message: str = ""
+    images_done: int = 0
+    exposures_done: int = 0
+    remaining: float = 0.0
+    shutter_open: bool = False
+    queued: int = 0
+    image: ImageState = field(default_factory=ImageState)
+    file: FileState = field(default_factory=FileState)
+
+    @property
+    def full_size(self) -> tuple[int, int]:
+        """Columns and rows of a whole unbinned frame, 0 without a configuration."""
+        acf = self.controller.acf
+        if acf is None or not acf.taps:
+            return 0, 0
+        rows, columns = acf.frame_shape
+        window = self.controller.window
+        return (columns * window.hbin, rows * window.vbin) if window else (columns, rows)
+
+    @property
+    def window(self) -> tuple[int, int, int, int]:
+        """First column, first row, columns and rows of the part of the frame that is kept, unbinned."""
+        columns, rows = self.full_size
+        x, y = min(self.settings.min_x, max(columns - 1, 0)), min(self.settings.min_y, max(rows - 1, 0))
+        width, height = self.settings.size_x or columns, self.settings.size_y or rows
+        return x, y, max(min(width, columns - x), 0), max(min(height, rows - y), 0)
+
+
+def update(live: Live[CameraState], **changes: Any) -> None:
+    """Replace fields of the state."""
+    live.set(replace(live.value, **changes))
