@@ -71,7 +71,7 @@ class Float:
         """
         try:
             number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"{value!r} is not a number") from None
         if not math.isfinite(number):
             raise InputError(f"{value!r} is not a finite number")
