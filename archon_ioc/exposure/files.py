@@ -12,7 +12,7 @@ from archon_ioc.errors import InputError, SaveError
 from archon_ioc.image import fits, header
 from archon_ioc.image.geometry import PixelArray
 
-_CONVERSION = re.compile(r"%(?P<flags>[-+ #0]*)(?P<width>\d*)(?P<precision>\.\d*)?[hl]*(?P<letter>.?)", re.DOTALL)
+_CONVERSION = re.compile(r"%(?P<flags>[-+ 0]*)(?P<width>\d*)(?P<precision>\.\d*)?[hl]*(?P<letter>.?)", re.DOTALL)
 _LETTERS = ("s", "s", "diuxXo")  # of path, name, number
 _WIDEST = 255
 _HEADER_ROOM = 64 * 1024
@@ -78,10 +78,10 @@ def path_problem(path: str, create_levels: int = 0) -> str:
     try:
         if _may_create(folder, create_levels):
             folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            return f"{path} does not exist"
     except OSError as error:
-        return f"cannot make {path}: {error.strerror}"
-    if not folder.exists():
-        return f"{path} does not exist"
+        return f"{path}: {error.strerror}"
     if not folder.is_dir():
         return f"{path} is not a folder"
     return "" if os.access(folder, os.W_OK | os.X_OK) else f"{path} is not writable"
@@ -186,7 +186,7 @@ def _has_control(text: str) -> bool:
 
 def _check_room(names: Sequence[str], needed: int) -> None:
     for name in names:
-        if Path(name).exists():
+        if os.path.lexists(name):
             raise SaveError(name, "it exists already")
     folder = str(Path(names[0]).parent)
     free = free_bytes(folder)

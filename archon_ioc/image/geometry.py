@@ -89,9 +89,7 @@ def check_layout(areas: Sequence[TapArea], detectors: Sequence[DetectorConfig]) 
             problems.append(f"CCD {detector.name}: its upper and its lower taps differ in width")
         for what, numbers in (("gain", detector.gain), ("read_noise", detector.read_noise)):
             if len(numbers) not in (0, 1, len(detector.taps)):
-                problems.append(
-                    f"CCD {detector.name}: {len(numbers)} numbers of {what}, {len(detector.taps)} taps"
-                )
+                problems.append(f"CCD {detector.name}: {len(numbers)} x {what} for {len(detector.taps)} taps")
     if problems:
         raise ConfigError("; ".join(problems))
 

@@ -17,6 +17,7 @@ Value = str | int | float | bool
 _MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 _TICKS_PER_SECOND = 100_000_000
 _LARGEST_INTEGER = (1 << 63) - 1
+_NO_SENSOR = -273.0  # a sensor that is not connected reads absolute zero
 _STRUCTURE = {
     "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "BSCALE", "BZERO", "BLANK", "PCOUNT", "GCOUNT", "GROUPS",
     "CHECKSUM", "DATASUM", "CONTINUE", "COMMENT", "HISTORY", "HIERARCH", "END",
@@ -148,13 +149,13 @@ def _times(facts: Facts) -> Iterator[Card]:
     length = facts.ended - facts.started
     days = (facts.started - _MJD_ZERO) / timedelta(days=1)
     yield Card("TIMESYS", "UTC", "Time scale of all times")
-    yield Card("DATE", _iso(facts.written), "Time at which this file was written")
+    yield Card("DATE", _iso(facts.written), "When this file was written")
     yield Card("DATE-OBS", start, "Start of the integration")
     yield Card("DATE-BEG", start, "Start of the integration")
     yield Card("DATE-AVG", _iso(facts.started + length / 2), "Middle of the integration")
     yield Card("DATE-END", end, "End of the integration")
-    yield Card("MJD-OBS", round(days, 8), "[d] Start of the integration, modified Julian date")
-    yield Card("MJD", math.floor(days), "[d] Modified Julian date, whole days")
+    yield Card("MJD-OBS", round(days, 8), "[d] MJD of the start of the integration")
+    yield Card("MJD", math.floor(days), "[d] MJD of the start, whole days")
     yield Card("TELAPSE", round(length.total_seconds(), 6), "[s] From DATE-BEG to DATE-END")
     yield Card("OBSTIME", start, "Start of the observation")
     yield Card("INTSTART", start, "Start of the integration")
@@ -199,17 +200,18 @@ def _controller(facts: Facts) -> Iterator[Card]:
 
 
 def _temperatures(facts: Facts) -> Iterator[Card]:
-    if facts.ccd_temperature is not None:
-        yield Card("CCDTEMP", facts.ccd_temperature, "[degC] CCD temperature")
-    if not facts.status:
-        return
-    if facts.status.backplane_temperature is not None:
-        yield Card("BACKTEMP", facts.status.backplane_temperature, "[degC] Backplane")
-    for slot, module in sorted(facts.status.modules.items()):
-        if module.temperature is not None:
-            yield Card(f"TEMP{slot}", module.temperature, f"[degC] Module in slot {slot}")
-        for sensor, temperature in sorted(module.sensors.items()):
-            yield Card(f"TEMP{slot}{sensor}", temperature, f"[degC] Sensor {sensor} of slot {slot}")
+    yield from _temperature("CCDTEMP", facts.ccd_temperature, "CCD")
+    if status := facts.status:
+        yield from _temperature("BACKTEMP", status.backplane_temperature, "Backplane")
+        for slot, module in sorted(status.modules.items()):
+            yield from _temperature(f"TEMP{slot}", module.temperature, f"Module in slot {slot}")
+            for sensor, celsius in sorted(module.sensors.items()):
+                yield from _temperature(f"TEMP{slot}{sensor}", celsius, f"Sensor {sensor} of slot {slot}")
+
+
+def _temperature(keyword: str, celsius: float | None, what: str) -> Iterator[Card]:
+    if celsius is not None and celsius > _NO_SENSOR:
+        yield Card(keyword, celsius, f"[degC] {what}")
 
 
 def _iso(time: datetime) -> str:
