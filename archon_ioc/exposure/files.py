@@ -135,16 +135,7 @@ def save(
         for ccd, name in names.items()
     }
     _check_room(list(names.values()), sum(array.nbytes + _HEADER_ROOM for array in images.values()))
-    written: list[str] = []
-    for ccd, array in images.items():
-        try:
-            fits.write(names[ccd], array, cards[ccd], checksum=checksum)
-        except SaveError as error:
-            if written:
-                raise SaveError(error.path, f"{error.reason}; written before: {', '.join(written)}") from error
-            raise
-        written.append(names[ccd])
-    return tuple(written)
+    return _write_all([(names[ccd], images[ccd], cards[ccd]) for ccd in images], checksum=checksum)
 
 
 def _printed(template: str, arguments: tuple[str | int, ...]) -> str:
@@ -192,3 +183,16 @@ def _check_room(names: Sequence[str], needed: int) -> None:
     free = free_bytes(folder)
     if free < needed:
         raise SaveError(names[0], f"{needed / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free")
+
+
+def _write_all(parts: Sequence[tuple[str, PixelArray, list[header.Card]]], *, checksum: bool) -> tuple[str, ...]:
+    written: list[str] = []
+    for name, array, cards in parts:
+        try:
+            fits.write(name, array, cards, checksum=checksum)
+        except SaveError as error:
+            if written:
+                raise SaveError(error.path, f"{error.reason}; written before: {', '.join(written)}") from error
+            raise
+        written.append(name)
+    return tuple(written)

@@ -265,6 +265,6 @@ def test_a_bad_card_is_found_before_anything_is_written(tmp_path: Path) -> None:
 
 
 def test_a_failure_of_the_first_file_is_passed_on(tmp_path: Path) -> None:
-    with pytest.raises(SaveError, match="too long$"):
+    with pytest.raises(SaveError, match=r"too long$"):
         files.save({"": image(5)}, FACTS, Naming(TEMPLATE, str(tmp_path), "m" * 300, 7))
     assert names(tmp_path) == []
