@@ -71,7 +71,9 @@ class ConfigMemory:
         Raises:
             ConfigError: if something in it is wrong.
         """
-        return _checked(line for _, line in sorted(self._lines.items()))
+        acf = _parsed(line for _, line in sorted(self._lines.items()))
+        check(acf)
+        return acf
 
     def part(self, keys: re.Pattern[str]) -> Mapping[str, str]:
         """Return those keys of the memory that match, with their values.
@@ -80,7 +82,7 @@ class ConfigMemory:
             ConfigError: if one of the values is wrong.
         """
         lines = (line for _, line in sorted(self._lines.items()))
-        return _checked(line for line in lines if keys.fullmatch(line.partition("=")[0])).keys
+        return _parsed(line for line in lines if keys.fullmatch(line.partition("=")[0])).keys
 
 
 def merged(applied: Acf, changes: Mapping[str, str], keys: re.Pattern[str]) -> Acf:
@@ -103,9 +105,10 @@ def check(acf: Acf) -> None:
     """
     Geometry.of(acf)
     _check_script(acf)
+    known = constants(acf)
     for key, value in acf.keys.items():
-        if _BIAS_LEVEL.fullmatch(key) and not _is_number(value):
-            raise ConfigError(f"{key}={value[:60]!r} is not a voltage")
+        if _BIAS_LEVEL.fullmatch(key) and value.upper() not in known and not _is_number(value):
+            raise ConfigError(f"{key}={value[:60]!r} is neither a voltage nor a constant")
 
 
 def script_lines(acf: Acf) -> list[str]:
@@ -114,10 +117,15 @@ def script_lines(acf: Acf) -> list[str]:
     return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
-def _checked(lines: Iterable[str]) -> Acf:
-    acf = Acf.parse("[CONFIG]\n" + "\n".join(line for line in lines if line))
-    check(acf)
-    return acf
+def constants(acf: Acf) -> dict[str, str]:
+    """Return the constants of a configuration: names in upper case to numbers."""
+    texts = (acf.keys.get(f"CONSTANT{n}", "") for n in range(acf.number("CONSTANTS", 0)))
+    pairs = (text.partition("=") for text in texts if "=" in text and not text.startswith("#"))
+    return {name.strip().upper(): value.strip() for name, _, value in pairs}
+
+
+def _parsed(lines: Iterable[str]) -> Acf:
+    return Acf.parse("[CONFIG]\n" + "\n".join(line for line in lines if line))
 
 
 def _check_script(acf: Acf) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.frames import Buffer
-from archon_ioc.sim.scene import Scene, TestPattern
+from archon_ioc.sim.scene import Scene, StarField
 from archon_ioc.sim.session import Bench, HungUpError, Session
 
 
@@ -33,7 +33,7 @@ class SimServer:
     _: KW_ONLY
     latency: float = 0.0
     speed: float = 20.0
-    scene: Scene = field(default_factory=TestPattern)
+    scene: Scene = field(default_factory=StarField)
     fetch_rate: float | None = None
     max_clients: int = 1
 

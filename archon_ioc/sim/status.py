@@ -7,6 +7,7 @@ from archon_ioc.acf.file import Acf
 from archon_ioc.protocol.enums import BackplaneType, ModuleType
 from archon_ioc.protocol.replies import RAILS, SystemInfo
 from archon_ioc.sim.faults import Faults
+from archon_ioc.sim.memory import constants
 from archon_ioc.sim.modules import Module
 from archon_ioc.sim.power import PowerSequence
 
@@ -68,10 +69,11 @@ class StatusBoard:
 
     def apply(self, acf: Acf, at: float) -> None:
         """Take the modules' settings of a configuration over."""
+        known = constants(acf)
         for slot, module in self._modules.items():
             prefix = f"MOD{slot}/"
             own = {key.removeprefix(prefix): value for key, value in acf.keys.items() if key.startswith(prefix)}
-            module.apply(own, at)
+            module.apply({key: known.get(value.upper(), value) for key, value in own.items()}, at)
         self._fan_is_on = acf.number("FANDISABLE", 0) == 0
         self.refresh(at)
 
