@@ -89,7 +89,8 @@ ROWS: tuple[Pv[State, Target], ...] = (
     Pv(name="Dimensions", kind=Array(10), doc="Sizes", group="Test", read=lambda s: np.array(s.sizes)),
     Pv(name="Power", kind=Choice(("Off", "On", "Bad"), {"Bad": Severity.MAJOR}), doc="Power", group="Test",
        read=lambda s: min(s.count, 2), put=Target.set_power, linked=True),
-    Pv(name="Crash", kind=Int(), doc="A put with a bug", group="Test", read=lambda s: 0, put=Target.crash, rbv=False),
+    Pv(name="Crash", kind=Int(), doc="A put with a bug", group="Test",
+       read=lambda s: 0, put=Target.crash, rbv=False),
     Pv(name="StatusMessage", kind=Text(256), doc="Message", group="Test", read=lambda s: s.message),
     Pv(name="ArrayData", kind=Pixels(4_000_000), doc="Image", group="Test", read=lambda s: None, rbv=False),
 )  # fmt: skip
