@@ -135,6 +135,10 @@ class ArchonController:
 
     # configuration
 
+    def choose_config(self, path: str) -> None:
+        """Name the ACF that clients load next; nothing is sent."""
+        self._keeper.update(config_file=path)
+
     async def read_config(self) -> Acf:
         """Read back the configuration memory."""
         return await self._configuration.read()

@@ -33,7 +33,7 @@ class Keeper:
         self.config = config
         self.synchronise = synchronise
         """Called on each new connection, after SYSTEM, STATUS and FRAME were read and before the link is UP."""
-        self.live = Live(ControllerState(name=config.name))
+        self.live = Live(ControllerState(name=config.name, config_file=str(config.acf or "")))
         self._connection: Connection | None = None
         self._housekeeping = asyncio.Lock()  # polling, or an upload: never both
         self._reconnect_now = asyncio.Event()

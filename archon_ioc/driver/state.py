@@ -67,6 +67,7 @@ class ControllerState:
     frames: FrameStatus | None = None
     config: ConfigState = ConfigState.UNLOADED
     config_message: str = ""
+    config_file: str = ""
     acf: Acf | None = None
     parameters: Mapping[str, int] = field(default_factory=dict[str, int])
     window: Window | None = None

@@ -46,14 +46,18 @@ class Camera:
     `StateError` and changes nothing. The exposure belongs to the camera: a caller that goes away does not end it.
     """
 
-    def __init__(
-        self, controller: ArchonController, site: SiteConfig, pv_shutter: PvShutter | None = None
-    ) -> None:
+    def __init__(self, controller: ArchonController, site: SiteConfig, pv_shutter: PvShutter | None = None) -> None:
         self.controller = controller
         self._site = site
         self._settings_file = SettingsFile(site.files.state)
         files = FileSettings(f"{site.files.path}/", site.files.name, site.files.template)
-        self.live = Live(CameraState(controller=controller.status, settings=ExposureSettings(files=files)))
+        self.live = Live(
+            CameraState(
+                controller=controller.status,
+                temperature_sensor=site.temperature_sensor,
+                settings=ExposureSettings(files=files),
+            )
+        )
         self._shutter = Shutter(controller, pv_shutter, lambda is_open: update(self.live, shutter_open=is_open))
         self.filing = Filing(self.live, site.detectors, self._store_settings)
         self.sinks: list[Sink] = []
@@ -62,6 +66,7 @@ class Camera:
         self._busy = False  # the timing script does something for us
         self._unsafe = False  # … and could not be told to stop
         self._stored: ExposureSettings | None = None
+        self._storing = asyncio.Lock()
 
     @property
     def state(self) -> CameraState:
@@ -99,9 +104,11 @@ class Camera:
                     log.error("settings are not kept: %s", error)
 
     async def _store_settings(self) -> None:
-        settings = self.state.settings
-        await asyncio.to_thread(self._settings_file.save, settings)
-        self._stored = settings
+        async with self._storing:
+            settings = self.state.settings
+            if settings != self._stored:
+                await asyncio.to_thread(self._settings_file.save, settings)
+                self._stored = settings
 
     # operations
 
@@ -112,6 +119,20 @@ class Camera:
             InputError: if a value makes no sense.
         """
         update(self.live, settings=self.state.settings.changed(**changes))
+
+    def set_window(self, **changes: int) -> None:
+        """Set ``min_x``, ``min_y``, ``size_x``, ``size_y``: the part of the frame that is kept, unbinned pixels.
+
+        Raises:
+            InputError: with more than one CCD, whose images are kept whole.
+        """
+        if self._site.detectors and self.state.settings.changed(**changes) != self.state.settings:
+            raise InputError("a window is possible only where the whole frame is one CCD")
+        self.change(**changes)
+
+    def set_array_counter(self, count: int) -> None:
+        """Set the number of images counted so far."""
+        update(self.live, image=replace(self.state.image, counter=count))
 
     def refused(self, message: str) -> None:
         """Show why something could not be done."""

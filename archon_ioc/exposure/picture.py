@@ -98,9 +98,7 @@ def _windowed(picture: PixelArray, state: CameraState) -> PixelArray:
     return geometry.crop(picture, x // hbin, y // vbin, max(width // hbin, 1), max(height // vbin, 1))
 
 
-def _facts(
-    info: BufferInfo, state: CameraState, moments: Moments, site: SiteConfig, *, summed: int
-) -> header.Facts:
+def _facts(info: BufferInfo, state: CameraState, moments: Moments, site: SiteConfig, *, summed: int) -> header.Facts:
     settings, controller = state.settings, state.controller
     window, seconds = controller.window, (moments.ended - moments.started).total_seconds()
     acf = controller.acf

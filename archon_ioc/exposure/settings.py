@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from archon_ioc.errors import InputError, SaveError
 
@@ -83,6 +83,7 @@ class ExposureSettings:
     reverse_x: bool = False
     reverse_y: bool = False
     array_callbacks: bool = True
+    image_callbacks: bool = True
     wait_for_plugins: bool = True
     files: FileSettings = FileSettings()
 
@@ -162,7 +163,7 @@ def _restored(settings: Any, kept: Mapping[str, Any], change: Callable[..., Any]
             continue
         value = kept[field.name]
         try:
-            kind: Any = type(getattr(settings, field.name))
+            kind = cast("Any", type(getattr(settings, field.name)))
             settings = change(settings, **{field.name: kind(value)})
         except (TypeError, ValueError, InputError) as error:
             log.warning("kept setting %s=%r is left out: %s", field.name, value, error)

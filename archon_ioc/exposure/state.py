@@ -52,6 +52,7 @@ class CameraState:
     exposures_done: int = 0
     remaining: float = 0.0
     shutter_open: bool = False
+    temperature_sensor: str = ""
     queued: int = 0
     image: ImageState = field(default_factory=ImageState)
     file: FileState = field(default_factory=FileState)

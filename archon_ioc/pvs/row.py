@@ -203,9 +203,7 @@ class Pv(Generic[S, T]):
 
     def __post_init__(self) -> None:
         if not 0 < len(self.doc) <= DESCRIPTION_LENGTH:
-            raise ValueError(
-                f"{self.name}: doc must have 1 to {DESCRIPTION_LENGTH} characters, has {len(self.doc)}"
-            )
+            raise ValueError(f"{self.name}: doc must have 1 to {DESCRIPTION_LENGTH} characters, has {len(self.doc)}")
         low, high = getattr(self.kind, "low", None), getattr(self.kind, "high", None)
         if low is not None and high is not None and low > high:
             raise ValueError(f"{self.name}: low {low} is above high {high}")

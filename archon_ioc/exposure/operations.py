@@ -1,0 +1,98 @@
+"""Operations: what a client can ask for beyond an exposure. Nothing here comes between an exposure and its readout."""
+
+from archon_ioc.driver.controller import ArchonController
+from archon_ioc.driver.state import ControllerState
+from archon_ioc.errors import InputError, StateError
+from archon_ioc.exposure.camera import Camera
+from archon_ioc.exposure.filing import Filing
+from archon_ioc.protocol.enums import SampleMode
+
+
+class Operations:
+    """The target of all puts: the camera, its files and its controller, and what concerns more than one of them."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+        self.filing: Filing = camera.filing
+        self.controller: ArchonController = camera.controller
+
+    def refused(self, message: str) -> None:
+        """Show why something could not be done."""
+        self.camera.refused(message)
+
+    async def acquire(self, start: int) -> None:
+        """Start taking images and wait for their end, or stop."""
+        await (self.camera.acquire() if start else self.camera.abort())
+
+    async def load_config(self, start: int) -> None:
+        """Upload, verify and apply the chosen ACF. CCD power is off afterwards."""
+        if not start:
+            return
+        self.camera.require_idle()
+        path = self.controller.status.config_file
+        if not path:
+            raise StateError("ArchonConfigFile names no file")
+        await self.controller.write_config(path, applyall=True)
+
+    async def power(self, on: int) -> None:
+        """Switch the CCD power and wait until it has the new state."""
+        self.camera.require_idle()
+        await self.controller.power(bool(on))
+
+    async def bin(self, **factors: int) -> None:
+        """Set the binning on the CCD, ``hbin`` or ``vbin``; 1 is none."""
+        self.camera.require_idle()
+        await self.controller.set_window(**factors)
+
+    async def set_data_type(self, index: int) -> None:
+        """Choose 16 or 32 bits per pixel by areaDetector's index of UInt16 (3) or UInt32 (5)."""
+        modes = {3: SampleMode.BITS16, 5: SampleMode.BITS32}
+        if index not in modes:
+            raise InputError("an Archon stores UInt16 or UInt32")
+        self.camera.require_idle()
+        await self.controller.write_line("SAMPLEMODE", int(modes[index]))
+
+    def require_mono(self, index: int) -> None:
+        """Refuse every colour mode but Mono."""
+        if index:
+            raise InputError("an Archon's images are Mono")
+
+    async def write_file(self, start: int) -> None:
+        """Write the last image to disk and wait until it is there."""
+        if start:
+            await self.filing.write()
+
+    async def set_temperature(self, target: float) -> None:
+        """Set the target of the first heater, °C. It heats only where the configuration enables it."""
+        await self.controller.write_line(heater_key(self.controller.status), f"{target:g}")
+
+    async def refresh(self, _: int = 1) -> None:
+        """Read STATUS and FRAME now."""
+        await self.controller.get_device_status()
+
+    async def reset(self, start: int = 1) -> None:
+        """Abort what is running, and restart the timing script idle."""
+        if start:
+            await self.camera.abort("reset")
+            await self.controller.reset()
+
+
+def heater_key(state: ControllerState) -> str:
+    """Return the key of the first heater's target.
+
+    Raises:
+        StateError: if the configuration has no heater.
+    """
+    keys = [f"MOD{slot}/HEATERATARGET" for slot in range(1, 17)]
+    found = [key for key in keys if state.acf and key in state.acf]
+    if not found:
+        raise StateError("the configuration has no heater")
+    return found[0]
+
+
+def heater_target(state: ControllerState) -> float | None:
+    """Return the target of the first heater in °C, None if there is none."""
+    try:
+        return float(state.acf.keys[heater_key(state)]) if state.acf else None
+    except (StateError, ValueError):
+        return None

@@ -1,0 +1,257 @@
+"""Rows of the camera, its image and its files: areaDetector's ADBase, NDStdArrays and NDFile."""
+
+from collections.abc import Callable
+from typing import Any
+
+from archon_ioc.exposure.operations import heater_target
+from archon_ioc.exposure.phase import Outcome, Phase
+from archon_ioc.exposure.picture import ccd_temperature
+from archon_ioc.exposure.settings import LONGEST_EXPOSURE, FrameType, ImageMode, ShutterMode, TriggerMode
+from archon_ioc.exposure.state import CameraState
+from archon_ioc.pvs.array_rows import (
+    COLOR_MODES,
+    CONTROLLER_GROUP,
+    DATA_TYPES,
+    DISABLE_ENABLE,
+    EXPOSURE_GROUP,
+    FILE_GROUP,
+    IMAGE_GROUP,
+    NO_YES,
+    READOUT_GROUP,
+    SHUTTER_GROUP,
+    CameraPv,
+    array_rows,
+    data_type,
+)
+from archon_ioc.pvs.row import Choice, Float, Int, Kind, Pixels, Pv, Severity, Text
+
+DETECTOR_STATES = (
+    "Idle", "Acquire", "Readout", "Correct", "Saving", "Aborting", "Error", "Waiting", "Initializing",
+    "Disconnected", "Aborted",
+)  # fmt: skip
+CAMERA_PORT, IMAGE_PORT, FITS_PORT = "ARCHON", "Image1", "FileFITS1"
+
+_PHASES = {
+    Phase.PREPARING: "Initializing",
+    Phase.INTEGRATING: "Acquire",
+    Phase.READING: "Readout",
+    Phase.FETCHING: "Readout",
+    Phase.SAVING: "Saving",
+    Phase.WAITING: "Waiting",
+    Phase.ABORTING: "Aborting",
+}
+
+
+def detector_state(state: CameraState) -> str:
+    """Return what areaDetector calls the state of the camera."""
+    if state.phase is not Phase.IDLE:
+        return _PHASES[state.phase]
+    if not state.controller.is_up:
+        return "Disconnected"
+    return {Outcome.FAILED: "Error", Outcome.ABORTED: "Aborted"}.get(state.outcome, "Idle")
+
+
+def _setting(name: str, kind: Kind, doc: str, field: str, group: str = EXPOSURE_GROUP, **more: Any) -> CameraPv:
+    """Return the row of a field of the exposure settings."""
+    convert: Callable[[Any], Any] = more.pop("convert", lambda value: value)
+    return Pv(
+        name=name,
+        kind=kind,
+        doc=doc,
+        group=group,
+        read=lambda state: getattr(state.settings, field),
+        put=lambda o, value: o.camera.change(**{field: convert(value)}),
+        **more,
+    )
+
+
+def _file_setting(name: str, kind: Kind, doc: str, field: str, **more: Any) -> CameraPv:
+    """Return the row of a field of the file settings."""
+    convert: Callable[[Any], Any] = more.pop("convert", lambda value: value)
+    return Pv(
+        name=name,
+        kind=kind,
+        doc=doc,
+        group=FILE_GROUP,
+        read=lambda state: getattr(state.settings.files, field),
+        put=lambda o, value: o.filing.change(**{field: convert(value)}),
+        **more,
+    )
+
+
+ACQUISITION_ROWS: tuple[CameraPv, ...] = (
+    _setting("AcquireTime", Float("s", 3, 0.0, LONGEST_EXPOSURE), "Exposure time", "seconds"),
+    _setting("AcquirePeriod", Float("s", 3, 0.0, 10 * LONGEST_EXPOSURE), "Start to start of two images", "period"),
+    Pv(
+        name="TimeRemaining",
+        kind=Float("s", 1),
+        doc="Rest of the exposure",
+        group=EXPOSURE_GROUP,
+        read=lambda s: s.remaining,
+    ),
+    _setting("NumExposures", Int(low=1, high=65535), "Exposures summed in one image", "num_exposures"),
+    Pv(
+        name="NumExposuresCounter",
+        kind=Int(),
+        doc="Exposures of this image so far",
+        group=EXPOSURE_GROUP,
+        read=lambda s: s.exposures_done,
+    ),
+    _setting("NumImages", Int(low=1), "Images of one Acquire, mode Multiple", "num_images"),
+    _setting(
+        "ImageMode",
+        Choice(("Single", "Multiple", "Continuous")),
+        "How many images one Acquire takes",
+        "image_mode",
+        convert=ImageMode,
+    ),
+    _setting(
+        "TriggerMode",
+        Choice(("Internal", "External")),
+        "Start at once or by the trigger input",
+        "trigger_mode",
+        convert=TriggerMode,
+    ),
+    _setting(
+        "FrameType",
+        Choice(("Normal", "Background", "FlatField", "DblCorrelation")),
+        "What the image is for",
+        "frame_type",
+        convert=FrameType,
+        more="Background keeps the shutter closed. DblCorrelation is refused: the Archon does it by itself.",
+    ),
+    Pv(
+        name="Gain",
+        kind=Float("", 3, 1.0, 1.0),
+        doc="Always 1: gains are in the ACF, per tap",
+        group=EXPOSURE_GROUP,
+        read=lambda _: 1.0,
+        put=lambda _o, _value: None,
+    ),
+    _setting("WaitForPlugins", NO_YES, "Acquire waits for image clients", "wait_for_plugins", rbv=False, convert=bool,
+             more="Files are waited for in any case: an exposure is done when it is on disk."),
+    _setting("ArrayCallbacks", DISABLE_ENABLE, "Publish images", "array_callbacks", convert=bool),
+    Pv(
+        name="ArrayCounter",
+        kind=Int(low=0),
+        doc="Images since it was set to 0",
+        group=EXPOSURE_GROUP,
+        read=lambda s: s.image.counter,
+        put=lambda o, value: o.camera.set_array_counter(value),
+    ),
+)  # fmt: skip
+
+READOUT_ROWS: tuple[CameraPv, ...] = (
+    Pv(name="MaxSizeX", kind=Int("px"), doc="Columns of a whole frame", group=READOUT_GROUP,
+       read=lambda s: s.full_size[0], linked=True),
+    Pv(name="MaxSizeY", kind=Int("px"), doc="Rows of a whole frame", group=READOUT_GROUP,
+       read=lambda s: s.full_size[1], linked=True),
+    Pv(name="BinX", kind=Int(low=1, high=64), doc="Horizontal binning on the CCD", group=READOUT_GROUP,
+       read=lambda s: s.controller.window.hbin if s.controller.window else 1,
+       put=lambda o, value: o.bin(hbin=value), linked=True),
+    Pv(name="BinY", kind=Int(low=1, high=64), doc="Vertical binning on the CCD", group=READOUT_GROUP,
+       read=lambda s: s.controller.window.vbin if s.controller.window else 1,
+       put=lambda o, value: o.bin(vbin=value), linked=True),
+    Pv(name="MinX", kind=Int("px", 0), doc="First column that is kept", group=READOUT_GROUP,
+       read=lambda s: s.settings.min_x, put=lambda o, value: o.camera.set_window(min_x=value)),
+    Pv(name="MinY", kind=Int("px", 0), doc="First row that is kept", group=READOUT_GROUP,
+       read=lambda s: s.settings.min_y, put=lambda o, value: o.camera.set_window(min_y=value)),
+    Pv(name="SizeX", kind=Int("px", 0), doc="Columns that are kept, 0 for all", group=READOUT_GROUP,
+       read=lambda s: s.settings.size_x or s.full_size[0], put=lambda o, value: o.camera.set_window(size_x=value)),
+    Pv(name="SizeY", kind=Int("px", 0), doc="Rows that are kept, 0 for all", group=READOUT_GROUP,
+       read=lambda s: s.settings.size_y or s.full_size[1], put=lambda o, value: o.camera.set_window(size_y=value)),
+    _setting("ReverseX", NO_YES, "Mirror left and right", "reverse_x", READOUT_GROUP, convert=bool),
+    _setting("ReverseY", NO_YES, "Mirror top and bottom", "reverse_y", READOUT_GROUP, convert=bool),
+    Pv(name="DataType", kind=Choice(DATA_TYPES), doc="Type of the pixels", group=READOUT_GROUP,
+       read=data_type, put=lambda o, value: o.set_data_type(value),
+       more="UInt16 and UInt32 choose the controller's SAMPLEMODE, the others are refused."),
+    Pv(name="ColorMode", kind=Choice(COLOR_MODES), doc="Mono, always", group=READOUT_GROUP,
+       read=lambda _: 0, put=lambda o, value: o.require_mono(value)),
+    Pv(name="Temperature", kind=Float("C", 1, -250.0, 50.0), doc="Target of the first heater", group=CONTROLLER_GROUP,
+       read=lambda s: heater_target(s.controller), put=lambda o, value: o.set_temperature(value), linked=True),
+    Pv(name="TemperatureActual", kind=Float("C", 2), doc="Temperature of the CCD", group=CONTROLLER_GROUP,
+       read=lambda s: ccd_temperature(s.controller, s.temperature_sensor), rbv=False, linked=True),
+)  # fmt: skip
+
+SHUTTER_ROWS: tuple[CameraPv, ...] = (
+    _setting("ShutterMode", Choice(("None", "EPICS PV", "Detector output")), "Who moves the shutter", "shutter_mode",
+             SHUTTER_GROUP, convert=ShutterMode),
+    Pv(name="ShutterControl", kind=Choice(("Close", "Open")), doc="Move the shutter by hand", group=SHUTTER_GROUP,
+       read=lambda s: s.shutter_open, put=lambda o, value: o.camera.set_shutter(bool(value))),
+    Pv(name="ShutterStatus", kind=Choice(("Closed", "Open")), doc="Whether the shutter is open", group=SHUTTER_GROUP,
+       read=lambda s: s.shutter_open),
+    _setting("ShutterOpenDelay", Float("s", 3, 0.0, 60.0), "Time to open, mode EPICS PV", "shutter_open_delay",
+             SHUTTER_GROUP),
+    _setting("ShutterCloseDelay", Float("s", 3, 0.0, 60.0), "Time to close, mode EPICS PV", "shutter_close_delay",
+             SHUTTER_GROUP),
+)  # fmt: skip
+
+# What an acquisition changes, in the order in which clients must see it: counters, state, and Acquire last.
+STATE_ROWS: tuple[CameraPv, ...] = (
+    Pv(name="StringToServer", kind=Text(256), doc="Last command to the controller", group=CONTROLLER_GROUP,
+       read=lambda s: s.controller.last_command),
+    Pv(name="StringFromServer", kind=Text(256), doc="Its reply", group=CONTROLLER_GROUP,
+       read=lambda s: s.controller.last_reply),
+    Pv(name="ReadStatus", kind=Choice(("Done", "Read")), doc="Read STATUS and FRAME now", group=CONTROLLER_GROUP,
+       read=lambda _: 0, put=lambda o, _value: o.refresh(), rbv=False, linked=True),
+    Pv(name="AsynIO.CNCT", kind=Choice(("Disconnect", "Connect")), doc="Link to the controller",
+       group=CONTROLLER_GROUP, read=lambda s: s.controller.is_up, rbv=False),
+    Pv(name="NumImagesCounter", kind=Int(), doc="Images of this Acquire so far", group=EXPOSURE_GROUP,
+       read=lambda s: s.images_done),
+    Pv(name="StatusMessage", kind=Text(256), doc="What happened last, in words", group=EXPOSURE_GROUP,
+       read=lambda s: s.message),
+    Pv(name="DetectorState",
+       kind=Choice(DETECTOR_STATES, {"Error": Severity.MAJOR, "Disconnected": Severity.INVALID}),
+       doc="What the camera is doing", group=EXPOSURE_GROUP, read=detector_state),
+    Pv(name="Acquire", kind=Choice(("Done", "Acquire")), doc="1 takes images, 0 stops", group=EXPOSURE_GROUP,
+       read=lambda s: s.acquiring, put=lambda o, value: o.acquire(value), rbv=False,
+       more="A put with callback is answered when the last image is on disk."),
+    Pv(name="Acquire", kind=Choice(("Done", "Acquiring")), doc="Whether images are being taken",
+       group=EXPOSURE_GROUP, read=lambda s: s.acquiring),
+    Pv(name="AcquireBusy", kind=Choice(("Done", "Acquiring")), doc="Whether images are being taken",
+       group=EXPOSURE_GROUP, read=lambda s: s.acquiring, rbv=False),
+    Pv(name="AcquireBusyCB", kind=Choice(("Done", "Acquiring")), doc="Whether images are being taken",
+       group=EXPOSURE_GROUP, read=lambda s: s.acquiring, rbv=False),
+)  # fmt: skip
+
+CAMERA_ROWS: tuple[CameraPv, ...] = (
+    *array_rows(CAMERA_PORT), *ACQUISITION_ROWS, *READOUT_ROWS, *SHUTTER_ROWS, *STATE_ROWS,
+)  # fmt: skip
+
+IMAGE_ROWS: tuple[CameraPv, ...] = (
+    *array_rows(IMAGE_PORT),
+    Pv(name="PluginType", kind=Text(), doc="Class of this plugin", group=IMAGE_GROUP,
+       read=lambda _: "NDPluginStdArrays"),
+    Pv(name="NDArrayPort", kind=Text(), doc="Where images come from", group=IMAGE_GROUP, read=lambda _: CAMERA_PORT),
+    Pv(name="DataType", kind=Choice(DATA_TYPES), doc="Type of the pixels", group=IMAGE_GROUP, read=data_type),
+    Pv(name="ColorMode", kind=Choice(COLOR_MODES), doc="Mono, always", group=IMAGE_GROUP, read=lambda _: 0),
+    _setting("EnableCallbacks", DISABLE_ENABLE, "Publish images here", "image_callbacks", IMAGE_GROUP, convert=bool),
+    Pv(name="ArrayData", kind=Pixels(), doc="Pixels, unsigned, row by row", group=IMAGE_GROUP, read=lambda _: None,
+       rbv=False,
+       more="Channel Access has no unsigned 16-bit type: the bits of UInt16 pixels are in signed numbers."),
+)  # fmt: skip
+
+FITS_ROWS: tuple[CameraPv, ...] = (
+    Pv(name="PortName", kind=Text(), doc="Name in the plugin graph", group=FILE_GROUP, read=lambda _: FITS_PORT),
+    Pv(name="PluginType", kind=Text(), doc="Class of this plugin", group=FILE_GROUP, read=lambda _: "NDFileFITS"),
+    Pv(name="NDArrayPort", kind=Text(), doc="Where images come from", group=FILE_GROUP, read=lambda _: CAMERA_PORT),
+    _file_setting("FilePath", Text(256), "Folder of the files", "path"),
+    Pv(name="FilePathExists", kind=Choice(("No", "Yes"), {"No": Severity.MAJOR}), doc="Whether it can be written to",
+       group=FILE_GROUP, read=lambda s: s.file.path_exists),
+    _file_setting("CreateDirectory", Int(low=-100, high=100), "Levels of folders to create", "create_directory",
+                  more="0: none; n: all below the first n; -n: at most the last n."),
+    _file_setting("FileName", Text(256), "Name before the number", "name"),
+    _file_setting("FileNumber", Int(low=0), "Number of the next file", "number"),
+    _file_setting("AutoIncrement", NO_YES, "Count the file number up", "auto_increment", convert=bool),
+    _file_setting("FileTemplate", Text(256), "printf of path, name and number", "template"),
+    _file_setting("AutoSave", NO_YES, "Write every image", "auto_save", convert=bool),
+    Pv(name="FullFileName", kind=Text(512), doc="The last file", group=FILE_GROUP, read=lambda s: s.file.full_name),
+    Pv(name="WriteMessage", kind=Text(256), doc="What went wrong with a file", group=FILE_GROUP,
+       read=lambda s: s.file.message, rbv=False),
+    Pv(name="WriteStatus", kind=Choice(("Write OK", "Write error"), {"Write error": Severity.MAJOR}),
+       doc="What became of the last file", group=FILE_GROUP, read=lambda s: s.file.error, rbv=False),
+    Pv(name="WriteFile", kind=Choice(("Done", "Write")), doc="Write the last image now", group=FILE_GROUP,
+       read=lambda s: s.file.writing, put=lambda o, value: o.write_file(value), rbv=False),
+    Pv(name="WriteFile", kind=Choice(("Done", "Writing")), doc="Whether a file is being written", group=FILE_GROUP,
+       read=lambda s: s.file.writing),
+)  # fmt: skip
