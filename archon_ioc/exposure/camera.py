@@ -10,7 +10,7 @@ from typing import Any
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.timing import Integration
-from archon_ioc.errors import ArchonError, LinkError, RejectedError, SaveError, StateError
+from archon_ioc.errors import ArchonError, InputError, LinkError, RejectedError, SaveError, StateError
 from archon_ioc.exposure.filing import Filing
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
 from archon_ioc.exposure.picture import Exposure, Moments, develop

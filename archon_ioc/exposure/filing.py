@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from archon_ioc.config import DetectorConfig
@@ -138,7 +138,7 @@ def _naming(settings: FileSettings) -> Naming:
 def _free_number(naming: Naming, ccds: list[str]) -> int:
     """Return the first number from the wanted one on whose files do not exist. Blocks."""
     number = naming.number
-    while any(Path(replace(naming, number=number).full_name(ccd)).exists() for ccd in ccds):
+    while any(os.path.lexists(replace(naming, number=number).full_name(ccd)) for ccd in ccds):
         if naming.full_name() == replace(naming, number=number + 1).full_name():
             raise SaveError(naming.full_name(), "it exists, and the template has no number")
         number += 1

@@ -51,32 +51,44 @@ def detector_state(state: CameraState) -> str:
     return {Outcome.FAILED: "Error", Outcome.ABORTED: "Aborted"}.get(state.outcome, "Idle")
 
 
-def _setting(name: str, kind: Kind, doc: str, field: str, group: str = EXPOSURE_GROUP, **more: Any) -> CameraPv:
+def _same(value: Any) -> Any:
+    return value
+
+
+def _setting(
+    name: str,
+    kind: Kind,
+    doc: str,
+    field: str,
+    group: str = EXPOSURE_GROUP,
+    *,
+    convert: Callable[[Any], Any] = _same,
+    rbv: bool = True,
+    more: str = "",
+) -> CameraPv:
     """Return the row of a field of the exposure settings."""
-    convert: Callable[[Any], Any] = more.pop("convert", lambda value: value)
+
+    def put(operations: Operations, value: Any) -> None:
+        operations.camera.change(**{field: convert(value)})
+
     return Pv(
-        name=name,
-        kind=kind,
-        doc=doc,
-        group=group,
-        read=lambda state: getattr(state.settings, field),
-        put=lambda o, value: o.camera.change(**{field: convert(value)}),
-        **more,
-    )
+        name=name, kind=kind, doc=doc, group=group, read=lambda state: getattr(state.settings, field), put=put, rbv=rbv,
+        more=more,
+    )  # fmt: skip
 
 
-def _file_setting(name: str, kind: Kind, doc: str, field: str, **more: Any) -> CameraPv:
+def _file_setting(
+    name: str, kind: Kind, doc: str, field: str, *, convert: Callable[[Any], Any] = _same, more: str = ""
+) -> CameraPv:
     """Return the row of a field of the file settings."""
-    convert: Callable[[Any], Any] = more.pop("convert", lambda value: value)
+
+    async def put(operations: Operations, value: Any) -> None:
+        await operations.filing.change(**{field: convert(value)})
+
     return Pv(
-        name=name,
-        kind=kind,
-        doc=doc,
-        group=FILE_GROUP,
-        read=lambda state: getattr(state.settings.files, field),
-        put=lambda o, value: o.filing.change(**{field: convert(value)}),
-        **more,
-    )
+        name=name, kind=kind, doc=doc, group=FILE_GROUP, read=lambda state: getattr(state.settings.files, field),
+        put=put, more=more,
+    )  # fmt: skip
 
 
 ACQUISITION_ROWS: tuple[CameraPv, ...] = (

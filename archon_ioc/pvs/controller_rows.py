@@ -1,7 +1,8 @@
 """Rows of the controller, with ADArchon's names where it has one, and of the IOC itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from archon_ioc.driver.state import ConfigState, ControllerState, Link
@@ -13,6 +14,7 @@ from archon_ioc.pvs.array_rows import CONTROLLER_GROUP
 from archon_ioc.pvs.row import AlarmLimits, Choice, Float, Int, Kind, Pv, Severity, Text
 
 ControllerPv = Pv[ControllerState, Operations]
+Put = Callable[[Operations, Any], Awaitable[object] | None]
 
 POWER_GROUP, CONFIG_GROUP, MODULE_GROUP, IOC_GROUP = "Power", "Configuration", "Modules", "IOC"
 
@@ -35,10 +37,22 @@ _MODULE_TYPES = (
 _SLOTS = 12
 
 
-def _row(
-    name: str, kind: Kind, doc: str, group: str, read: Callable[[ControllerState], Any], **more: Any
+def _local(
+    name: str,
+    kind: Kind,
+    doc: str,
+    group: str,
+    read: Callable[[ControllerState], Any],
+    *,
+    put: Put | None = None,
+    rbv: bool = True,
+    linked: bool = False,
 ) -> ControllerPv:
-    return Pv(name=name, kind=kind, doc=doc, group=group, read=read, linked=True, **more)
+    """Return a row that is valid without a link."""
+    return Pv(name=name, kind=kind, doc=doc, group=group, read=read, put=put, rbv=rbv, linked=linked)
+
+
+_row = partial(_local, linked=True)
 
 
 def _of_status(read: Callable[[DeviceStatus], Any]) -> Callable[[ControllerState], Any]:
@@ -47,13 +61,6 @@ def _of_status(read: Callable[[DeviceStatus], Any]) -> Callable[[ControllerState
 
 def _of_system(read: Callable[[SystemInfo], Any]) -> Callable[[ControllerState], Any]:
     return lambda state: read(state.system) if state.system else None
-
-
-def _local(
-    name: str, kind: Kind, doc: str, group: str, read: Callable[[ControllerState], Any], **more: Any
-) -> ControllerPv:
-    """Return a row that is valid without a link."""
-    return Pv(name=name, kind=kind, doc=doc, group=group, read=read, **more)
 
 
 LINK_ROWS: tuple[ControllerPv, ...] = (
