@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 NAME_LENGTH = 60
 """Characters of a record's name in EPICS base."""
-BURST = 50
-"""Records posted before other work gets its turn."""
+TURN = 0.002
+"""Seconds of posting after which other work gets its turn."""
 
 
 class CaServer:
@@ -40,7 +40,7 @@ class CaServer:
         self._prefix = prefix
         self._interfaces = interfaces
         self._channels: dict[str, ca.ChannelData] = {}
-        self._shown = [_ShownTable(table, self._make_channels(table)) for table in tables]
+        self._shown = [self._show(table) for table in tables]
         self._names = tuple(self._channels)
         self._listening = asyncio.Event()
 
@@ -83,18 +83,16 @@ class CaServer:
             log.warning("%s shows only %d of %d pixels", name, channel.kind.length, len(wire))
         await channel.post(Reading(wire), timestamp)
 
-    def _make_channels(self, table: Table[Any, Any]) -> dict[str, list[RecordChannel]]:
-        """Return the channels of each row by the row's name."""
-
+    def _show(self, table: Table[Any, Any]) -> "_ShownTable":
         async def put(channel: RecordChannel, value: object) -> ca.CAStatus | None:
-            return await self._put(table, channel, value)
+            return await self._put(shown, channel, value)
 
-        channels: dict[str, list[RecordChannel]] = {}
+        channels = {id(row): [make_channel(record, put) for record in row.records()] for row in table.rows}
+        shown = _ShownTable(table, channels)
         for row in table.rows:
-            channels[row.name] = [make_channel(record, put) for record in row.records()]
-            for channel in channels[row.name]:
+            for channel in channels[id(row)]:
                 self._add(f"{self._prefix}{table.prefix}{channel.record.suffix}", channel)
-        return channels
+        return shown
 
     def _add(self, name: str, channel: RecordChannel) -> None:
         if name in self._channels:
@@ -104,25 +102,22 @@ class CaServer:
         channel.name = name
         self._channels[name] = channel
 
-    async def _put(self, table: Table[Any, Any], channel: RecordChannel, value: object) -> ca.CAStatus | None:
+    async def _put(self, shown: "_ShownTable", channel: RecordChannel, value: object) -> ca.CAStatus | None:
         """Do what a client wants and show it, before the client is told that it was done."""
+        message = ""
         try:
-            await _apply(table, channel, value)
+            await _apply(shown.table, channel, value)
         except ArchonError as error:
             log.info("%s = %r refused: %s", channel.name, value, error)
-            return await self._refuse(table, channel, str(error))
+            message = str(error)
         except Exception as error:
             log.exception("%s = %r failed", channel.name, value)
-            return await self._refuse(table, channel, f"internal error: {error!r}")
-        channel.is_refused = False
+            message = f"internal error: {error!r}"
+        if message:
+            shown.table.target.refused(message)
+        shown.mark(channel, is_refused=bool(message))
         await self._flush()
-        return None
-
-    async def _refuse(self, table: Table[Any, Any], channel: RecordChannel, message: str) -> ca.CAStatus:
-        channel.is_refused = True
-        table.target.refused(message)
-        await self._flush()
-        return ca.CAStatus.ECA_PUTFAIL
+        return ca.CAStatus.ECA_PUTFAIL if message else None
 
     async def _flush(self) -> None:
         for shown in self._shown:
@@ -130,11 +125,12 @@ class CaServer:
 
 
 class _ShownTable:
-    """A table and its channels."""
+    """A table, its channels, and what they show, by the identity of the row: names are not unique."""
 
-    def __init__(self, table: Table[Any, Any], channels: dict[str, list[RecordChannel]]) -> None:
+    def __init__(self, table: Table[Any, Any], channels: dict[int, list[RecordChannel]]) -> None:
         self.table = table
         self._channels = channels
+        self._shown: dict[int, Reading] = {}
         self._lock = asyncio.Lock()
         self._unfit: set[str] = set()
 
@@ -146,24 +142,39 @@ class _ShownTable:
     async def post_changes(self) -> None:
         """Post what differs from what is shown, in the order of the rows, each readback before its setpoint."""
         async with self._lock:  # an older state must not be posted after a newer one
-            posted = 0
             timestamp = time.time()
+            turn_ends = time.monotonic() + TURN
             for row, reading in self.table.render():
-                for channel in self._channels[row.name]:
-                    if await self._post(channel, reading, timestamp):
-                        posted += 1
-                        if posted % BURST == 0:
-                            await asyncio.sleep(0)
+                if not _is_same(reading, self._shown.get(id(row))):
+                    self._shown[id(row)] = reading
+                    for channel in self._channels[id(row)]:
+                        await self._post(channel, reading, timestamp)
+                if time.monotonic() > turn_ends:
+                    await asyncio.sleep(0)
+                    turn_ends = time.monotonic() + TURN
 
-    async def _post(self, channel: RecordChannel, reading: Reading, timestamp: float) -> bool:
+    def mark(self, channel: RecordChannel, *, is_refused: bool) -> None:
+        """Let the next posting show or end the alarm of a setpoint whose last put was refused."""
+        channel.is_refused = is_refused
+        self._shown.pop(id(channel.record.row), None)
+
+    async def _post(self, channel: RecordChannel, reading: Reading, timestamp: float) -> None:
         try:
-            return await channel.post(reading, timestamp)
+            await channel.post(reading, timestamp)
         except (TypeError, ValueError, OverflowError, InputError):
             # One wrong row must not take the other hundreds with it.
             if channel.name not in self._unfit:
                 self._unfit.add(channel.name)
                 log.exception("%s cannot show %r", channel.name, reading.value)
-            return await channel.post(Reading(None, "CALC", Severity.INVALID), timestamp)
+            await channel.post(Reading(None, "CALC", Severity.INVALID), timestamp)
+
+
+def _is_same(reading: Reading, shown: Reading | None) -> bool:
+    if shown is None or (reading.status, reading.severity) != (shown.status, shown.severity):
+        return False
+    if isinstance(reading.value, np.ndarray) or isinstance(shown.value, np.ndarray):
+        return np.array_equal(reading.value, shown.value)  # type: ignore[arg-type]
+    return bool(reading.value == shown.value)
 
 
 async def _apply(table: Table[Any, Any], channel: RecordChannel, value: object) -> None:

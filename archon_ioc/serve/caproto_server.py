@@ -32,8 +32,8 @@ SEND_TIMEOUT = 30.0
 """Seconds in which a client must take a slice; then it is dropped."""
 SLICE = 1 << 20
 """Bytes of a large value that are written at a time."""
-BATCH = 1 << 16
-"""Bytes of small updates that are written together."""
+BATCH = 30
+"""Updates that are prepared and written together; more would hold up other clients."""
 READ_PATIENCE = 0.05
 """Seconds for which a read waits for a put that the same client sent before it."""
 
@@ -86,16 +86,14 @@ class UpdateQueue:
             self._tidy_at = 2 * len(self._entries) + 1000
 
     async def take(self) -> list[Any]:
-        """Wait for commands and return the oldest of them, about ``BATCH`` bytes."""
+        """Wait for commands and return the ``BATCH`` oldest."""
         while True:
             await self._is_filled.wait()
             commands: list[Any] = []
-            size = 0
-            while self._entries and size < BATCH:
+            while self._entries and len(commands) < BATCH:
                 command = self._entries.popleft()()
                 if command is not None:
                     commands.append(command)
-                    size += len(command)
             if not self._entries:
                 self._is_filled.clear()
             if commands:
@@ -167,9 +165,7 @@ class Circuit(stock.VirtualCircuit):
                 task.cancel()
             await self._on_disconnect()
             for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(
-                    result, DisconnectedCircuit | LoopExit | OSError
-                ):
+                if isinstance(result, Exception) and not isinstance(result, DisconnectedCircuit | LoopExit | OSError):
                     log.warning("client %s:%d is dropped", *self.circuit.address, exc_info=result)
 
     def abort(self) -> None:
@@ -206,7 +202,7 @@ class Circuit(stock.VirtualCircuit):
             await self._transmit(commands)
 
     async def _receive(self) -> None:
-        while chunk := await self.client.recv(BATCH):
+        while chunk := await self.client.recv(1 << 16):
             commands, _ = self.circuit.recv(chunk)
             for command in commands:
                 await self.command_queue.put(command)
@@ -379,9 +375,7 @@ class Context(stock.Context):
                 for each in tuple(self.subscriptions[spec]):
                     await self._subscription_queue_send(spec, each, metadata, values, flags)
 
-    async def _subscription_queue_send(
-        self, sub_spec: Any, sub: Any, metadata: Any, values: Any, flags: int
-    ) -> None:
+    async def _subscription_queue_send(self, sub_spec: Any, sub: Any, metadata: Any, values: Any, flags: int) -> None:
         if not sub.circuit.connected:
             return
         try:

@@ -117,9 +117,7 @@ class RecordChannel(ca.ChannelData):
     def check_access(self, hostname: str, username: str) -> ca.AccessRights:
         """Readbacks cannot be put."""
         del hostname, username
-        return ca.AccessRights.READ | (
-            ca.AccessRights.WRITE if self.record.writable else ca.AccessRights.NO_ACCESS
-        )
+        return ca.AccessRights.READ | (ca.AccessRights.WRITE if self.record.writable else ca.AccessRights.NO_ACCESS)
 
     async def auth_write(
         self, hostname: str, username: str, data: Any, data_type: Any, metadata: Any, **kwargs: Any

@@ -18,9 +18,7 @@ FIRST_SEARCH_INTERVAL = 0.05
 class RemotePv:
     """A connected PV; any exception means that it is to be closed and connected anew."""
 
-    def __init__(
-        self, channel: ca.ClientChannel, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, channel: ca.ClientChannel, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._channel = channel
         self._reader = reader
         self._writer = writer
