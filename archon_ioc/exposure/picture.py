@@ -7,6 +7,7 @@ from pathlib import Path
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.state import ControllerState
+from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.image import geometry, header
 from archon_ioc.image.geometry import PixelArray
@@ -33,6 +34,7 @@ class Exposure:
     picture: PixelArray
     images: Mapping[str, PixelArray]
     facts: header.Facts
+    settings: ExposureSettings
     timestamp: float
 
 
@@ -63,6 +65,7 @@ def develop(frames: Sequence[Frame], state: CameraState, moments: Moments, site:
         picture=geometry.flip(picture, *reverse),
         images={name: geometry.flip(image, *reverse) for name, image in images.items()},
         facts=_facts(info, state, moments, site, summed=len(frames)),
+        settings=state.settings,
         timestamp=moments.started.timestamp(),
     )
 

@@ -1,0 +1,196 @@
+"""The only place that joins the parts; owns the outermost tasks."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+import sys
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.acf.taps import place
+from archon_ioc.config import SiteConfig
+from archon_ioc.driver.controller import ArchonController
+from archon_ioc.driver.state import ControllerState
+from archon_ioc.errors import ConfigError, LinkError
+from archon_ioc.exposure.camera import Camera
+from archon_ioc.exposure.operations import Operations
+from archon_ioc.exposure.picture import Exposure
+from archon_ioc.exposure.state import CameraState
+from archon_ioc.image import geometry, header
+from archon_ioc.live import Live
+from archon_ioc.pvs.camera_rows import CAMERA_ROWS, FITS_ROWS, IMAGE_ROWS
+from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS, IocState
+from archon_ioc.pvs.render import Table
+from archon_ioc.pvs.row import Pixels, Pv
+from archon_ioc.serve.ca import CaServer
+from archon_ioc.serve.shutter_pv import PvShutter
+
+log = logging.getLogger(__name__)
+
+_FRAME_PIXELS = 1 << 24
+"""Pixels of image1:ArrayData where neither the site file nor an ACF tells: 4096 x 4096."""
+
+
+@dataclass(frozen=True)
+class Ioc:
+    """The parts of one IOC, joined."""
+
+    site: SiteConfig
+    controller: ArchonController
+    camera: Camera
+    server: CaServer
+    state: Live[IocState]
+
+    async def run(self) -> None:
+        """Run until cancelled, or until a part ends by itself, which ends all.
+
+        Tasks are nested by lifetime: servers end first, then the camera, which stops the hardware while there still
+        is a link, then the link.
+        """
+        async with asyncio.TaskGroup() as hardware:
+            hardware.create_task(self.controller.run(), name="controller")
+            async with asyncio.TaskGroup() as engine:
+                engine.create_task(self.camera.run(), name="camera")
+                async with asyncio.TaskGroup() as servers:
+                    servers.create_task(self.server.run(), name="CA server")
+                    servers.create_task(self._beat(), name="heartbeat")
+
+    async def _beat(self) -> None:
+        started = time.monotonic()
+        while True:
+            seconds = int(time.monotonic() - started)
+            self.state.set(
+                replace(
+                    self.state.value, heartbeat=self.state.value.heartbeat + 1, uptime=str(timedelta(seconds=seconds))
+                )
+            )
+            await asyncio.sleep(1.0)
+
+
+def join(site: SiteConfig) -> Ioc:
+    """Make the parts of an IOC and join them; nothing is connected or served yet.
+
+    Raises:
+        ConfigError: if the site file does not fit the ACF that it names.
+    """
+    pixels = check(site)
+    controller = make_controller(site)
+    shutter = PvShutter(site.shutter) if site.shutter.open_pv and site.shutter.close_pv else None
+    camera = Camera(controller, site, shutter)
+    state = Live(IocState(started=_now(), process_id=os.getpid(), host=platform.node()[:39]))
+    server = CaServer(site.prefix, _tables(site, camera, state, pixels))
+    name = f"{site.names.image}ArrayData"
+
+    async def show(exposure: Exposure) -> None:
+        if exposure.settings.image_callbacks:
+            await server.publish_image(name, exposure.picture, exposure.timestamp)
+
+    camera.sinks.append(show)
+    return Ioc(site, controller, camera, server, state)
+
+
+def make_controller(site: SiteConfig) -> ArchonController:
+    """Return the site's controller, not connected yet."""
+    config = site.controller
+    return ArchonController(config.host, config.port, config=config, script=site.script)
+
+
+def check(site: SiteConfig) -> int:
+    """Check what the site file says against its ACF, and return the pixels of a frame.
+
+    Raises:
+        ConfigError: if the ACF cannot be read, or CCDs or header cards cannot be right.
+    """
+    header.check_cards(site.header.cards)
+    if site.controller.acf is None:
+        return _FRAME_PIXELS
+    acf = Acf.read(site.controller.acf)
+    if site.detectors:
+        geometry.check_layout(place(acf.taps, acf.frame_mode, acf.pixel_count, acf.line_count), site.detectors)
+    rows, columns = acf.frame_shape
+    return max(rows * columns, 1)
+
+
+def _tables(site: SiteConfig, camera: Camera, state: Live[IocState], pixels: int) -> list[Table[Any, Any]]:
+    operations = Operations(camera)
+    live, names = camera.live, site.names
+    image_rows = [_sized(row, pixels) for row in IMAGE_ROWS]
+    return [
+        # Images before the camera: their sizes and counters must be seen when Acquire ends.
+        Table(names.image, image_rows, live, operations, _is_linked),
+        Table(names.fits, FITS_ROWS, live, operations, _is_linked),
+        Table(names.camera, CONTROLLER_ROWS, camera.controller.live, operations, _is_up),
+        Table(names.camera, CAMERA_ROWS, live, operations, _is_linked),
+        Table("", IOC_ROWS, state, operations),
+    ]
+
+
+def _is_up(state: ControllerState) -> bool:
+    return state.is_up
+
+
+def _is_linked(state: CameraState) -> bool:
+    return state.controller.is_up
+
+
+def _sized(row: Pv[Any, Any], pixels: int) -> Pv[Any, Any]:
+    return replace(row, kind=Pixels(pixels)) if isinstance(row.kind, Pixels) else row
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+@contextlib.asynccontextmanager
+async def simulator(acf: Path, *options: str) -> AsyncGenerator[int]:
+    """Run a simulated controller in a process of its own and yield its port.
+
+    It ends with the block, and also when this process dies: its standard input is then closed.
+
+    Raises:
+        LinkError: if it does not start.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "archon_ioc", "sim", "--port", "0", "--acf", str(acf), "--until-eof", *options,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    if process.stdin is None or process.stdout is None:
+        raise LinkError("the simulator has no pipes")
+    try:
+        line = (await process.stdout.readline()).decode().strip()
+        if not line.rpartition(":")[2].isdecimal():
+            raise LinkError(f"the simulator did not start: {line or 'see above'}")
+        yield int(line.rpartition(":")[2])
+    finally:
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(2.0):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def with_simulator(site: SiteConfig, port: int, acf: Path) -> SiteConfig:
+    """Return the site with a simulated controller instead of its own."""
+    config = site.controller.model_copy(update={"host": "127.0.0.1", "port": port, "acf": site.controller.acf or acf})
+    return site.model_copy(update={"controller": config})
+
+
+def demo_acf() -> Path:
+    """Return the ACF that the simulator has when none is given.
+
+    Raises:
+        ConfigError: if it is not where this program was installed from.
+    """
+    for folder in (Path(__file__).parent / "config", Path(__file__).parents[1] / "config"):
+        if (folder / "demo.acf").is_file():
+            return folder / "demo.acf"
+    raise ConfigError("the demonstration ACF is not installed; name one with --acf")

@@ -1,0 +1,290 @@
+"""The command line: parses arguments and calls one function of the layers below."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archon_ioc import __version__, app
+from archon_ioc.acf.file import Acf
+from archon_ioc.config import SiteConfig, load
+from archon_ioc.driver.connection import connect
+from archon_ioc.driver.state import ControllerState
+from archon_ioc.driver.timing import readout_progress
+from archon_ioc.errors import ArchonError
+from archon_ioc.export.files import stale, write
+from archon_ioc.exposure.camera import Camera
+from archon_ioc.exposure.phase import Phase
+from archon_ioc.exposure.settings import FrameType
+from archon_ioc.exposure.state import CameraState
+from archon_ioc.protocol import commands
+from archon_ioc.sim.device import SimArchon
+from archon_ioc.sim.scene import StarField, TestPattern
+from archon_ioc.sim.server import SimServer
+
+_GIGABIT = 100 << 20
+"""Bytes per second of a fetch over gigabit Ethernet (measured on real controllers)."""
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class _DefaultsToRun(click.Group):
+    """``archon-ioc --prefix X:`` means ``archon-ioc run --prefix X:``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ("--help", "--version")):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_DefaultsToRun)
+@click.version_option(__version__)
+def main() -> None:
+    """An EPICS IOC for STA Archon detector controllers. Without a command: run the IOC."""
+
+
+def site_options(command: Any) -> Any:
+    """Add the options that say which controller, where and with which ACF."""
+    for option in reversed(
+        (
+            click.option("--config", "config_path", type=click.Path(path_type=Path), help="Site file (YAML)."),
+            click.option("--host", help="Address of the controller."),
+            click.option("--port", type=click.IntRange(1, 65535), help="Port of the controller, 4242."),
+            click.option(
+                "--acf", type=click.Path(path_type=Path), help="ACF to offer; it is loaded by a client's put."
+            ),
+            click.option("--simulate", is_flag=True, help="Run with a simulated controller, powered and configured."),
+            click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the images, ./data."),
+            click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.option("--prefix", help="Prefix of all PVs, ARCHON:.")
+@site_options
+def run(prefix: str | None, simulate: bool, log_level: str, **chosen: Any) -> None:
+    """Run the IOC until SIGINT or SIGTERM."""
+    _start_logging(log_level)
+    _run(_serve(_site(prefix=prefix, **chosen), simulate))
+
+
+async def _serve(site: SiteConfig, simulate: bool) -> None:
+    async with AsyncExitStack() as stack:
+        if simulate:
+            site = await _simulated(stack, site)
+        ioc = app.join(site)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(ioc.run(), name="ioc")
+            tasks.create_task(_announce(ioc), name="announcement")
+            if sys.stderr.isatty():
+                tasks.create_task(_show_progress(ioc.camera), name="progress")
+
+
+async def _announce(ioc: app.Ioc) -> None:
+    await ioc.server.started()
+    site, camera = ioc.site, f"{ioc.site.prefix}{ioc.site.names.camera}"
+    click.echo(
+        f"archon-ioc {__version__} serves {len(ioc.server.names)} PVs {site.prefix}* over Channel Access,"
+        f" port {os.environ.get('EPICS_CA_SERVER_PORT', '5064')}\n"
+        f"  controller  {site.controller.host}:{site.controller.port}\n"
+        f"  images      {ioc.camera.state.settings.files.path}\n"
+        f"  look        caget {camera}DetectorState_RBV {camera}StatusMessage_RBV\n"
+        f"  expose      caput {camera}AcquireTime 2; caput -c -w 60 {camera}Acquire 1\n"
+        f"  file        caget -S {site.prefix}{site.names.fits}FullFileName_RBV\n"
+        f"  stop        Ctrl-C"
+    )
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=4242, show_default=True, help="0 takes a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--acf", type=click.Path(path_type=Path), help="What the flash memory holds; the demonstration ACF.")
+@click.option("--applied", is_flag=True, help="Boot with the ACF applied, as APPLYALL=1 in flash does.")
+@click.option("--powered", is_flag=True, help="Boot with CCD power on, as POWERON=1 in flash does.")
+@click.option(
+    "--speed", type=click.FloatRange(0), default=1.0, show_default=True, help="Time runs so fast; 0: no time."
+)
+@click.option("--latency", type=click.FloatRange(0), default=1.0, show_default=True, help="Scale of reply times.")
+@click.option("--pattern", is_flag=True, help="Pixels that encode tap, line and column instead of a sky.")
+@click.option("--until-eof", is_flag=True, help="Stop when standard input is closed.")
+@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
+def sim(log_level: str, until_eof: bool, **chosen: Any) -> None:
+    """Run a simulated Archon on a port of its own."""
+    _start_logging(log_level)
+    _run(_simulate(_Simulated(**chosen), until_eof))
+
+
+@dataclass(frozen=True)
+class _Simulated:
+    """The options of ``sim``."""
+
+    port: int
+    host: str
+    acf: Path | None
+    applied: bool
+    powered: bool
+    speed: float
+    latency: float
+    pattern: bool
+
+
+async def _simulate(chosen: _Simulated, until_eof: bool) -> None:
+    device = SimArchon(Acf.read(chosen.acf or app.demo_acf()), applied=chosen.applied or chosen.powered)
+    if chosen.powered:
+        device.handle("POWERON", 0.0)
+    server = SimServer(
+        device,
+        chosen.host,
+        chosen.port,
+        latency=chosen.latency,
+        speed=chosen.speed,
+        scene=TestPattern() if chosen.pattern else StarField(),
+        fetch_rate=_GIGABIT if chosen.speed else None,
+    )
+    async with server:
+        click.echo(f"simulated Archon at {chosen.host}:{server.port}")
+        await (asyncio.to_thread(sys.stdin.read) if until_eof else asyncio.Event().wait())
+
+
+@main.command()
+@click.option("--seconds", type=click.FloatRange(0), default=1.0, show_default=True, help="Exposure time.")
+@click.option("--dark", is_flag=True, help="Keep the shutter closed.")
+@click.option("--power-on", is_flag=True, help="Load and apply the ACF and switch the CCD power on before.")
+@site_options
+def expose(seconds: float, dark: bool, power_on: bool, simulate: bool, log_level: str, **chosen: Any) -> None:
+    """Take one exposure without EPICS and print the names of its files."""
+    _start_logging(log_level)
+    _run(_expose(_site(**chosen), simulate, seconds, dark, power_on))
+
+
+async def _expose(site: SiteConfig, simulate: bool, seconds: float, dark: bool, power_on: bool) -> None:
+    async with AsyncExitStack() as stack:
+        if simulate:
+            site = await _simulated(stack, site)
+        app.check(site)
+        controller = app.make_controller(site)
+        await stack.enter_async_context(controller)
+        if power_on:
+            if site.controller.acf is None:
+                raise click.UsageError("--power-on needs an ACF")
+            await controller.write_config(site.controller.acf, applyall=True, poweron=True)
+        camera = Camera(controller, site)
+        running = asyncio.create_task(camera.run(), name="camera")
+        try:
+            await camera.live.until(lambda state: state.controller.is_up)
+            camera.change(seconds=seconds, frame_type=FrameType.BACKGROUND if dark else FrameType.NORMAL)
+            await camera.acquire()
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+        click.echo(camera.state.file.full_name)
+
+
+@main.command()
+@click.argument("host")
+@click.argument("command")
+@click.option("--port", type=click.IntRange(1, 65535), default=4242, show_default=True)
+def talk(host: str, command: str, port: int) -> None:
+    """Send one raw COMMAND to the controller at HOST and print its reply."""
+    _run(_talk(host, port, command))
+
+
+async def _talk(host: str, port: int, text: str) -> None:
+    command = commands.raw(text)
+    async with connect(host, port) as connection:
+        click.echo(await connection.request(command))
+
+
+@main.command()
+@click.argument("site_file", type=click.Path(path_type=Path))
+def check(site_file: Path) -> None:
+    """Check a site file, and the ACF that it names."""
+    try:
+        app.check(load(site_file))
+    except ArchonError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{site_file} is right")
+
+
+@main.command()
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; fail if a file is stale.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path(), help="Where the project is.")
+def export(only_check: bool, folder: Path) -> None:
+    """Write the files that are made from the rows: EPICS templates and the table of PVs."""
+    if only_check:
+        if old := stale(folder):
+            raise click.ClickException(f"stale, run archon-ioc export: {', '.join(old)}")
+        return
+    for name in write(folder):
+        click.echo(f"wrote {folder / name}")
+
+
+def _site(
+    *, config_path: Path | None, host: str | None, port: int | None, acf: Path | None, data_dir: Path | None,
+    prefix: str | None = None,
+) -> SiteConfig:  # fmt: skip
+    """Return the site file's settings with those of the command line over them."""
+    site = load(config_path) if config_path else SiteConfig()
+    controller = {key: value for key, value in {"host": host, "port": port, "acf": acf}.items() if value is not None}
+    files = {"path": data_dir, "state": data_dir / "state"} if data_dir else {}
+    raw = site.model_dump()
+    raw["controller"] |= controller
+    raw["files"] |= files
+    raw |= {"prefix": prefix} if prefix is not None else {}
+    return SiteConfig.model_validate(raw)
+
+
+async def _simulated(stack: AsyncExitStack, site: SiteConfig) -> SiteConfig:
+    acf = site.controller.acf or app.demo_acf()
+    port = await stack.enter_async_context(app.simulator(acf, "--powered", "--log-level", "warning"))
+    return app.with_simulator(site, port, acf)
+
+
+def _start_logging(level: str) -> None:
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    logging.getLogger("caproto").setLevel(logging.ERROR)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run until done or stopped; what this program foresees is said in one line, without a traceback."""
+
+    async def stoppable() -> None:
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+    try:
+        asyncio.run(stoppable())
+    except ArchonError as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _show_progress(camera: Camera) -> None:
+    shown = ""
+    async for state in camera.live.watch():
+        line = _progress(state)
+        if line != shown:
+            click.echo(f"\r{line:<70}\r" if line else f"\r{'':<70}\r", nl=False, err=True)
+            shown = line
+
+
+def _progress(state: CameraState) -> str:
+    controller: ControllerState = state.controller
+    step = controller.upload or controller.fetch or (readout_progress(controller) if state.acquiring else None)
+    if step:
+        bar = "#" * int(step.percent / 4)
+        return f"{step.step.value:<12} [{bar:<25}] {step.percent:3.0f} %"
+    return f"exposing, {state.remaining:.1f} s left" if state.phase is Phase.INTEGRATING else ""
