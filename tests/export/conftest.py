@@ -1,5 +1,10 @@
-"""Rows of every kind, for all that is made of rows."""
+"""Rows of every kind, for all that is made of rows, and EPICS base to read it."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +21,45 @@ def a_row(name: str, kind: Any, **changes: Any) -> Pv[Any, Any]:
 
 def put(target: object, value: object) -> None:
     """Only the declaration matters here."""
+
+
+# Run by an interpreter of its own: what EPICS base has loaded stays for the life of a process.
+LOAD = """
+import sys
+from softioc import softioc
+softioc.dbLoadDatabase(sys.argv[1], None, sys.argv[2])
+for field in sys.argv[3:]:
+    print("==", field, flush=True)
+    softioc.dbl("", field)
+"""
+
+
+def load(template: Path, macros: str, *fields: str) -> dict[str, dict[str, str]]:
+    """Return fields of every record that EPICS base makes of a template; that it complains is an error."""
+    run = subprocess.run(
+        [sys.executable, "-c", LOAD, str(template), macros, *fields],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+    )
+    assert not run.stderr, run.stderr
+    assert run.returncode == 0
+    records: dict[str, dict[str, str]] = {}
+    field = ""
+    for line in run.stdout.splitlines():
+        name, _, text = line.partition(", ")
+        if line.startswith("== "):
+            field = line[3:]
+        else:
+            records.setdefault(name, {})[field] = text.strip().removeprefix('"').removesuffix('"')
+    return records
+
+
+@pytest.fixture
+def loaded() -> Callable[..., dict[str, dict[str, str]]]:
+    return load
 
 
 @pytest.fixture
@@ -39,5 +83,6 @@ def tables() -> Tables:
         a_row("Bins", Array(8), rbv=False),
         a_row("Pixels", Pixels(4096), rbv=False),
         a_row("Empty", Pixels(), rbv=False),
+        a_row("Other.CNCT", Int(), rbv=False),
     )
     return [("$(P)$(R)", first), ("$(P)$(I=image1:)", second)]
