@@ -15,7 +15,8 @@ from archon_ioc.errors import ArchonError, InputError, StateError
 from archon_ioc.pvs.render import Reading, Table
 from archon_ioc.pvs.row import Severity
 from archon_ioc.serve.caproto_server import Context
-from archon_ioc.serve.channels import ImageChannel, RecordChannel, make_channel, wire_pixels
+from archon_ioc.serve.channels import ImageChannel, RecordChannel, make_channel
+from archon_ioc.serve.wire import pixels_16bit
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class CaServer:
         channel = self._channels[self._prefix + name]
         if not isinstance(channel, ImageChannel):
             raise TypeError(f"{name} does not show images")
-        wire = await asyncio.to_thread(wire_pixels, pixels)
+        wire = await asyncio.to_thread(pixels_16bit, pixels)
         if len(wire) > channel.kind.length:
             log.warning("%s shows only %d of %d pixels", name, channel.kind.length, len(wire))
         await channel.post(Reading(wire), timestamp)
@@ -104,7 +105,7 @@ class CaServer:
 
     async def _put(self, shown: "_ShownTable", channel: RecordChannel, value: object) -> ca.CAStatus | None:
         """Do what a client wants and show it, before the client is told that it was done."""
-        message = ""
+        message: str | None = None
         try:
             await _apply(shown.table, channel, value)
         except ArchonError as error:
@@ -113,11 +114,11 @@ class CaServer:
         except Exception as error:
             log.exception("%s = %r failed", channel.name, value)
             message = f"internal error: {error!r}"
-        if message:
+        if message is not None:
             shown.table.target.refused(message)
-        shown.mark(channel, is_refused=bool(message))
+        shown.mark(channel, is_refused=message is not None)
         await self._flush()
-        return ca.CAStatus.ECA_PUTFAIL if message else None
+        return None if message is None else ca.CAStatus.ECA_PUTFAIL
 
     async def _flush(self) -> None:
         for shown in self._shown:

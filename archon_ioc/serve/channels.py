@@ -22,9 +22,8 @@ from archon_ioc.pvs.row import (
     Text,
 )
 from archon_ioc.serve.fields import Field, field_values, make_field
+from archon_ioc.serve.wire import ENCODING, latin, numbers, pixels_16bit, text_sent, value_sent
 
-ENCODING = "latin-1"
-"""CA has bytes, not characters; this is what areaDetector clients expect."""
 BACKLOG = 10
 """Updates of one value that wait for a slow client; the oldest is dropped first."""
 IMAGE_BACKLOG = 2
@@ -130,12 +129,8 @@ class RecordChannel(ca.ChannelData):
         return await self._put(self, self.decode(data, ca.native_type(data_type)))
 
     def decode(self, values: Any, native: Any) -> object:
-        """Return what a client sent as text or a number; None for an empty array."""
-        if len(values) == 0:
-            return None
-        if native == ca.ChannelType.STRING:
-            return values[0].decode(ENCODING)
-        return values[0].item()
+        """Return what a client sent as the row's kind takes it."""
+        return value_sent(values, native)
 
 
 class FloatChannel(RecordChannel, ca.ChannelDouble):
@@ -196,10 +191,10 @@ class StringChannel(RecordChannel, ca.ChannelString):
         super().__init__(record, put, long_string_max_length=STRING_LENGTH)
 
     def encode(self, value: Any) -> str:
-        return _latin(value, STRING_LENGTH).decode(ENCODING)
+        return latin(value, STRING_LENGTH).decode(ENCODING)
 
     def decode(self, values: Any, native: Any) -> object:
-        return _text(values, native)
+        return text_sent(values, native)
 
 
 class TextChannel(RecordChannel, ca.ChannelByte):
@@ -210,16 +205,17 @@ class TextChannel(RecordChannel, ca.ChannelByte):
     def __init__(self, record: Record[Any, Any], put: Put) -> None:
         kind: Any = record.row.kind
         super().__init__(record, put, max_length=kind.size, strip_null_terminator=False)
+        self.string_encoding = ENCODING  # of the record's type; caproto has None here
 
     def preprocess_value(self, value: Any) -> Any:
         """Keep bytes as they are."""
         return value
 
     def encode(self, value: Any) -> bytes:
-        return _latin(value, self.kind.size) + b"\0"
+        return latin(value, self.kind.size) + b"\0"
 
     def decode(self, values: Any, native: Any) -> object:
-        return _text(values, native)
+        return text_sent(values, native)
 
 
 class ArrayChannel(RecordChannel, ca.ChannelNumeric):
@@ -228,19 +224,16 @@ class ArrayChannel(RecordChannel, ca.ChannelNumeric):
     def __init__(self, record: Record[Any, Any], put: Put) -> None:
         kind: Any = record.row.kind
         self.data_type = ca.ChannelType[kind.ftvl]
-        super().__init__(record, put, value=self._wire([0]), max_length=kind.length, units=kind.unit)
+        super().__init__(record, put, value=numbers([0], self.data_type), max_length=kind.length, units=kind.unit)
 
     def encode(self, value: Any) -> np.ndarray:
-        numbers = self._wire(value)
-        if numbers.ndim != 1 or not 0 < len(numbers) <= self.kind.length:
-            raise ValueError(f"shape {numbers.shape} does not fit {self.max_length} elements")
-        return numbers
+        array = numbers(value, self.data_type)
+        if array.ndim != 1 or len(array) > self.kind.length:
+            raise ValueError(f"shape {array.shape} does not fit {self.kind.length} elements")
+        return array
 
     def is_same(self, value: Any) -> bool:
         return np.array_equal(value, self.value)
-
-    def _wire(self, value: Any) -> np.ndarray:
-        return np.array(value, dtype=ca.backend.type_map[self.data_type])
 
 
 class ImageChannel(RecordChannel, ca.ChannelShort):
@@ -254,7 +247,7 @@ class ImageChannel(RecordChannel, ca.ChannelShort):
         super().__init__(
             record,
             put,
-            value=wire_pixels(np.zeros(1, np.uint16)),
+            value=pixels_16bit(np.zeros(1, np.uint16)),
             max_length=max(kind.length, 1),
             max_subscription_backlog=IMAGE_BACKLOG,
         )
@@ -264,19 +257,6 @@ class ImageChannel(RecordChannel, ca.ChannelShort):
 
     def is_same(self, value: Any) -> bool:
         return value is self.value
-
-
-def wire_pixels(pixels: np.ndarray) -> np.ndarray:
-    """Return pixels of any shape, uint16 or uint32, as one read-only row of big-endian 16-bit numbers.
-
-    Pixels of more than 16 bits are clipped to 65535. Slow: for a thread.
-    """
-    flat = np.ravel(pixels)
-    if flat.dtype.itemsize > 2:
-        flat = np.minimum(flat, 0xFFFF)
-    wire = flat.astype(">u2").view(">i2")
-    wire.flags.writeable = False
-    return wire
 
 
 _CLASSES: dict[type, Callable[[Record[Any, Any], Put], RecordChannel]] = {
@@ -309,19 +289,3 @@ def _limits(kind: Float | Int, absent: float) -> dict[str, Any]:
     for name in ("disp", "ctrl"):
         result[f"lower_{name}_limit"], result[f"upper_{name}_limit"] = low, high
     return result
-
-
-def _latin(text: object, size: int) -> bytes:
-    if not isinstance(text, str):
-        raise TypeError(f"{text!r} is not text")
-    return text.encode(ENCODING, "replace")[: size - 1]
-
-
-def _text(values: Any, native: Any) -> object:
-    if native == ca.ChannelType.CHAR:
-        return bytes(values).split(b"\0", 1)[0].decode(ENCODING)
-    if len(values) == 0:
-        return ""
-    if native == ca.ChannelType.STRING:
-        return values[0].decode(ENCODING)
-    return f"{values[0].item():g}"

@@ -1,0 +1,102 @@
+# pyright: standard
+"""Values as Channel Access sends them; importing this makes caproto convert without copies and without errors.
+
+caproto lets a program register conversions of its own. Its own copy every array twice per client, and fail if a
+client asks for words as a number: such a request, when it was a subscription, would stop every later update.
+"""
+
+from typing import Any
+
+import caproto as ca
+import numpy as np
+from caproto._utils import ConversionDirection  # pyright: ignore[reportPrivateUsage]
+
+ENCODING = "latin-1"
+"""CA has bytes, not characters; this is what areaDetector clients expect."""
+LONGEST_TEXT_ARRAY = 1000
+"""Elements that are sent to a client that wants an array of numbers as 40-byte strings."""
+
+_stock_convert = ca.backend.convert_values
+_stock_to_wire = ca.backend.python_to_epics
+_types = ca.backend.type_map
+
+
+def _convert(values: Any, from_dtype: Any, to_dtype: Any, **kwargs: Any) -> Any:
+    """Return values of one CA type as another; what cannot be a number is NaN, or 0 as a whole number."""
+    if kwargs["direction"] == ConversionDirection.FROM_WIRE:
+        return _stock_convert(values, from_dtype, to_dtype, **kwargs)
+    if to_dtype == ca.ChannelType.STRING and isinstance(values, np.ndarray):
+        values = values[:LONGEST_TEXT_ARRAY]
+    try:
+        converted = _stock_convert(values, from_dtype, to_dtype, **kwargs)
+    except ca.CaprotoConversionError:
+        dtype = _types[to_dtype]
+        return np.full(1, np.nan if dtype.kind == "f" else 0, dtype)
+    if len(converted) == 0 and to_dtype == ca.ChannelType.CHAR:
+        return np.zeros(1, np.uint8)  # the empty text still has its closing zero
+    return converted
+
+
+def _to_wire(dtype: Any, values: Any, **kwargs: Any) -> Any:
+    with np.errstate(invalid="ignore"):  # a limit that is NaN, asked for as a whole number
+        if dtype in (ca.ChannelType.STRING, ca.ChannelType.CHAR):
+            return _stock_to_wire(dtype, values, **kwargs)
+        return np.asarray(values).astype(_types[dtype], copy=False)
+
+
+ca.register_backend(
+    ca.Backend(
+        name="archon_ioc",
+        convert_values=_convert,
+        epics_to_python=ca.backend.epics_to_python,
+        python_to_epics=_to_wire,
+        type_map=_types,
+        array_types=ca.backend.array_types,
+    )
+)
+ca.select_backend("archon_ioc")
+
+
+def numbers(values: Any, data_type: ca.ChannelType) -> np.ndarray:
+    """Return a new array of numbers as it goes over the wire."""
+    return np.array(values, dtype=_types[data_type])
+
+
+def pixels_16bit(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels of any shape, uint16 or uint32, as one read-only row of big-endian 16-bit numbers.
+
+    Pixels of more than 16 bits are clipped to 65535. Slow: for a thread.
+    """
+    flat = np.ravel(pixels)
+    if flat.dtype.itemsize > 2:
+        flat = np.minimum(flat, 0xFFFF)
+    wire = flat.astype(">u2").view(">i2")
+    wire.flags.writeable = False
+    return wire
+
+
+def latin(text: object, size: int) -> bytes:
+    """Return text as bytes that with a closing zero fit into ``size``.
+
+    Raises:
+        TypeError: if it is not text.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{text!r} is not text")
+    return text.encode(ENCODING, "replace")[: size - 1]
+
+
+def text_sent(values: Any, native: ca.ChannelType) -> str:
+    """Return the text that a client sent as a string, as characters or as a number."""
+    if native == ca.ChannelType.CHAR:
+        return bytes(values).split(b"\0", 1)[0].decode(ENCODING)
+    if len(values) == 0:
+        return ""
+    return values[0].decode(ENCODING) if native == ca.ChannelType.STRING else f"{values[0].item():g}"
+
+
+def value_sent(values: Any, native: ca.ChannelType) -> object:
+    """Return what a client sent as text or a number; None for an empty array."""
+    if len(values) == 0:
+        return None
+    return values[0].decode(ENCODING) if native == ca.ChannelType.STRING else values[0].item()
