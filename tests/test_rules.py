@@ -169,9 +169,9 @@ def test_the_test_for_names_can_fail(name: str, forbidden: bool) -> None:
 
 
 def test_names_say_something() -> None:
-    defined = [
-        (place(path, node), node.name) for path in SOURCES for node in (*functions(path), *classes(path))
-    ] + [(place(path), path.stem) for path in SOURCES if path.stem != "__init__"]
+    defined = [(place(path, node), node.name) for path in SOURCES for node in (*functions(path), *classes(path))] + [
+        (place(path), path.stem) for path in SOURCES if path.stem != "__init__"
+    ]
     assert [f"{where}: {name}" for where, name in defined if is_forbidden(name)] == []
 
 
@@ -262,9 +262,7 @@ def test_every_module_has_its_tests() -> None:
         return ROOT / "tests" / own.parent / f"test_{own.name}"
 
     wanted = [path for path in SOURCES if path.stem != "__init__" and path.stem not in UNTESTED]
-    assert [
-        f"{place(path)} has no {place(test_file(path))}" for path in wanted if not test_file(path).exists()
-    ] == []
+    assert [f"{place(path)} has no {place(test_file(path))}" for path in wanted if not test_file(path).exists()] == []
 
 
 # Tests
