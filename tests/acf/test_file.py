@@ -186,6 +186,11 @@ def test_every_bad_line_is_counted_and_the_first_ten_are_named() -> None:
     assert message.endswith("; and 15 more")
 
 
+def test_a_file_of_nothing_but_bad_lines_is_left_early() -> None:
+    with pytest.raises(ConfigError, match=r"^1001 bad line\(s\)"):
+        Acf.parse(config(*["bad"] * 100_000))
+
+
 def test_more_keys_than_the_controller_holds() -> None:
     full = [f"LABEL{n}=x" for n in range(16384)]
     assert len(Acf.parse(config(*full)).lines) == 16384
