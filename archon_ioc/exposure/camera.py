@@ -51,11 +51,13 @@ class Camera:
         self._site = site
         self._settings_file = SettingsFile(site.files.state)
         files = FileSettings(f"{site.files.path}/", site.files.name, site.files.template)
+        # Before anybody can change a setting: a small file, read once.
+        self._stored = self._settings_file.load(ExposureSettings(files=files))
         self.live = Live(
             CameraState(
                 controller=controller.status,
                 temperature_sensor=site.temperature_sensor,
-                settings=ExposureSettings(files=files),
+                settings=self._stored,
             )
         )
         self._shutter = Shutter(controller, pv_shutter, lambda is_open: update(self.live, shutter_open=is_open))
@@ -65,7 +67,6 @@ class Camera:
         self._publishing: asyncio.Task[None] | None = None
         self._busy = False  # the timing script does something for us
         self._unsafe = False  # … and could not be told to stop
-        self._stored: ExposureSettings | None = None
         self._storing = asyncio.Lock()
 
     @property
@@ -77,9 +78,6 @@ class Camera:
 
     async def run(self) -> None:
         """Follow the controller and keep the settings, until cancelled; then stop what is running."""
-        settings = await asyncio.to_thread(self._settings_file.load, self.state.settings)
-        update(self.live, settings=settings)
-        self._stored = settings
         await self.filing.look_at_path()
         try:
             async with asyncio.TaskGroup() as tasks:

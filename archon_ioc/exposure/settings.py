@@ -118,7 +118,7 @@ class ExposureSettings:
 
 
 class SettingsFile:
-    """Keeps settings in a small JSON file. The methods block: call them in a thread."""
+    """Keeps settings in a small JSON file. The methods block."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "settings.json"
