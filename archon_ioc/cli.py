@@ -70,7 +70,7 @@ def site_options(command: Any) -> Any:
 
 
 @main.command()
-@click.option("--prefix", help="Prefix of all PVs, ARCHON:.")
+@click.option("--prefix", envvar="ARCHON_IOC_PREFIX", help="Prefix of all PVs, ARCHON:.")
 @site_options
 def run(prefix: str | None, simulate: bool, log_level: str, **chosen: Any) -> None:
     """Run the IOC until SIGINT or SIGTERM."""
@@ -92,17 +92,22 @@ async def _serve(site: SiteConfig, simulate: bool) -> None:
 
 async def _announce(ioc: app.Ioc) -> None:
     await ioc.server.started()
+    await ioc.controller.live.until(lambda state: state.is_up or state.link_errors > 0)
     site, camera = ioc.site, f"{ioc.site.prefix}{ioc.site.names.camera}"
     click.echo(
         f"archon-ioc {__version__} serves {len(ioc.server.names)} PVs {site.prefix}* over Channel Access,"
         f" port {os.environ.get('EPICS_CA_SERVER_PORT', '5064')}\n"
-        f"  controller  {site.controller.host}:{site.controller.port}\n"
+        f"  controller  {site.controller.host}:{site.controller.port}, {_link(ioc.controller.status)}\n"
         f"  images      {ioc.camera.state.settings.files.path}\n"
         f"  look        caget {camera}DetectorState_RBV {camera}StatusMessage_RBV\n"
         f"  expose      caput {camera}AcquireTime 2; caput -c -w 60 {camera}Acquire 1\n"
         f"  file        caget -S {site.prefix}{site.names.fits}FullFileName_RBV\n"
         f"  stop        Ctrl-C"
     )
+
+
+def _link(state: ControllerState) -> str:
+    return f"connected, CCD power {state.power.name}" if state.is_up else f"not connected: {state.reason}"
 
 
 @main.command()
@@ -139,9 +144,10 @@ class _Simulated:
 
 
 async def _simulate(chosen: _Simulated, until_eof: bool) -> None:
-    device = SimArchon(Acf.read(chosen.acf or app.demo_acf()), applied=chosen.applied or chosen.powered)
+    # Ten seconds ago: what is to be powered has its voltages when the first client comes.
+    device = SimArchon(Acf.read(chosen.acf or app.demo_acf()), applied=chosen.applied or chosen.powered, now=-10.0)
     if chosen.powered:
-        device.handle("POWERON", 0.0)
+        device.handle("POWERON", -10.0)
     server = SimServer(
         device,
         chosen.host,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from archon_ioc.exposure.operations import heater_target
+from archon_ioc.exposure.operations import Operations, heater_target
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.picture import ccd_temperature
 from archon_ioc.exposure.settings import LONGEST_EXPOSURE, FrameType, ImageMode, ShutterMode, TriggerMode
