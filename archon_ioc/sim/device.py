@@ -93,9 +93,10 @@ class SimArchon:
         """The configuration that is in effect."""
         return self._applied
 
-    def set_instant(self, instant: bool) -> None:
-        """Let integrations, readouts and ramps take no time, or their time again."""
-        self._instant = self._sequencer.instant = self._power.instant = instant
+    def set_instant(self) -> None:
+        """Let integrations, readouts and ramps take no time from now on."""
+        self._instant = self._power.instant = True
+        self._sequencer.set_instant()
 
     def handle(self, command: str, now: float) -> Answer:
         """Do one command and return its answer; unknown commands are answered with silence."""

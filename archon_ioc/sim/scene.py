@@ -1,5 +1,6 @@
 """What the pixels show: a test pattern that names its place, or a field of stars."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -190,10 +191,10 @@ def _add_cosmics(active: Pixels, seconds: float, rng: np.random.Generator) -> No
     """Add short straight tracks."""
     height, width = active.shape
     for _ in range(int(rng.poisson(active.size * seconds / _PIXELS_PER_COSMIC_SECOND))):
-        steps = np.arange(float(rng.integers(2, 15)))
-        angle = float(rng.uniform(0, 2 * np.pi))
-        down = float(rng.integers(height)) + steps * np.sin(angle)
-        right = float(rng.integers(width)) + steps * np.cos(angle)
+        steps = np.arange(rng.uniform(2, 15), dtype=np.float64)
+        angle = rng.uniform(0, 2 * math.pi)
+        down = rng.uniform(0, height) + steps * math.sin(angle)
+        right = rng.uniform(0, width) + steps * math.cos(angle)
         rows = np.clip(down, 0, height - 1).astype(np.intp)
         columns = np.clip(right, 0, width - 1).astype(np.intp)
         active[rows, columns] = np.minimum(active[rows, columns] + rng.uniform(200, 3000), _FULL)

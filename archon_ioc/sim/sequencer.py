@@ -55,7 +55,7 @@ class Sequencer:
 
     def __init__(self, frames: FrameBuffers, *, instant: bool = False, line_seconds: float | None = None) -> None:
         self._frames = frames
-        self.instant = instant
+        self._instant = instant
         self._given_line_seconds = line_seconds
         self._acf = Acf({})
         self._geometry: Geometry | None = None
@@ -99,6 +99,12 @@ class Sequencer:
         self._light.collect(at)
         self._light.forced_open = forced
 
+    def set_instant(self) -> None:
+        """Let everything take no time from now on; what is running is over."""
+        self._instant = True
+        if self._until is not None:
+            self._until = 0.0
+
     def hold(self, at: float) -> None:
         """Stop whatever is running and stay in reset."""
         self._stop(at)
@@ -138,8 +144,7 @@ class Sequencer:
             self.phase = Phase.ARMED
         elif self.phase is Phase.FLUSHING and self._flushes_on:
             whole = (now - at) // _FLUSH_SECONDS  # nobody looked for a while: skip what changed nothing
-            self._enter(Phase.FLUSHING, at + whole * _FLUSH_SECONDS, _FLUSH_SECONDS)
-            self._light.clear()
+            self._auto_flush(at + whole * _FLUSH_SECONDS)
         else:
             self._look(at)
 
@@ -161,10 +166,7 @@ class Sequencer:
         elif self._value("ExternalTrigger"):
             self.phase = Phase.ARMED
         elif self._value("AutoFlush"):
-            self._light.clear()
-            self._enter(Phase.FLUSHING, at, _FLUSH_SECONDS)
-            if self.instant:
-                self.phase, self._until = Phase.IDLE, None
+            self._auto_flush(at)
         else:
             self.phase = Phase.IDLE
 
@@ -175,12 +177,18 @@ class Sequencer:
         elif self.phase is Phase.INTEGRATING and self._abortable and self._value("AbortExposure"):
             self._abort(at)
 
+    def _auto_flush(self, at: float) -> None:
+        self._light.clear()
+        self._enter(Phase.FLUSHING, at, _FLUSH_SECONDS)
+        if self._instant:
+            self.phase, self._until = Phase.IDLE, None
+
     def _integrate(self, at: float) -> None:
         seconds = self._value("IntMS") / 1000 + self._value("IntCS") / 100
         if seconds:
             self._light.open(at)
         self._enter(Phase.INTEGRATING, at, seconds)
-        if self.instant:
+        if self._instant:
             self._light.credit(seconds)
             self._until = at + (_SHORTEST_CYCLE if self._value("ContinuousExposures") else 0)
         if seconds and self._abortable and self._value("AbortExposure"):
@@ -198,7 +206,7 @@ class Sequencer:
             self._enter(Phase.READING, at, _SHORTEST_CYCLE)
             return
         line = self._given_line_seconds or estimate_line_seconds(self._acf)
-        line = 0.0 if self.instant else line
+        line = 0.0 if self._instant else line
         lines = self._value("Lines", geometry.line_count) + self._value("OverscanLines")
         pixels = self._value("Pixels", geometry.pixel_count) + self._value("OverscanPixels") + _EXTRA_PIXEL
         start = at + self._value("PreSkipLines") * _SKIPPED_LINE * line
@@ -220,7 +228,7 @@ class Sequencer:
 
     def _enter(self, phase: Phase, at: float, seconds: float) -> None:
         self.phase = phase
-        self._until = at + (0.0 if self.instant else seconds)
+        self._until = at + (0.0 if self._instant else seconds)
 
     @property
     def _separate(self) -> bool:

@@ -38,7 +38,8 @@ class SimServer:
     max_clients: int = 1
 
     def __post_init__(self) -> None:
-        self.device.set_instant(self.speed == 0)
+        if self.speed == 0:
+            self.device.set_instant()
         self._bench = Bench(self.device, self.scene, lambda: self.now, self.latency, self.fetch_rate)
         self._places = asyncio.Semaphore(self.max_clients)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,9 +110,9 @@ class SimServer:
                 async with self._places:
                     await Session(client, self._bench, self._render_ahead).run()
             except ConnectionError:
-                pass  # clients come and go
+                pass  # clients come and go; the next one is welcome
             except HungUpError:
-                client.shutdown(socket.SHUT_RDWR)
+                self.link_drop()
             finally:
                 self._clients.discard(client)
 
