@@ -32,6 +32,7 @@ SEND_TIMEOUT = 30.0
 """Seconds in which a client must take a slice; then it is dropped."""
 SLICE = 1 << 20
 """Bytes of a large value that are written at a time."""
+_PUT_ONLY = (ca.ChannelType.PUT_ACKT, ca.ChannelType.PUT_ACKS)
 _CLIENT_LEFT = (DisconnectedCircuit, LoopExit, OSError)
 
 
@@ -146,6 +147,8 @@ class Circuit(stock.VirtualCircuit):
         self._own_put(handle_write())
 
     async def _process_command(self, command: Any) -> Any:
+        if isinstance(command, ca.EventAddRequest) and command.data_type in _PUT_ONLY:
+            raise ca.RemoteProtocolError(f"{command.data_type!r} cannot be read")
         if isinstance(command, ca.ClearChannelRequest):
             await self._cull_subscriptions(None, lambda sub: sub.channel.sid == command.sid)
         return await super()._process_command(command)
@@ -212,10 +215,8 @@ class Context(stock.Context):
                 listening.set()
                 await asyncio.Event().wait()
         finally:
-            for server in servers:
-                server.close()
-            for udp_socket in self.udp_socks.values():
-                udp_socket.close()
+            for closable in (*servers, *sockets.values(), *self.udp_socks.values()):
+                closable.close()
 
     async def broadcast_beacon_loop(self) -> NoReturn:
         """Tell clients and gateways that we live: fast at first, then each EPICS_CAS_BEACON_PERIOD seconds."""

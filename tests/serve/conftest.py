@@ -1,14 +1,27 @@
 """A small state with rows, served to real clients."""
 
 import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
+import caproto as ca
 import numpy as np
+import pytest
 
 from archon_ioc.errors import StateError
 from archon_ioc.live import Live
 from archon_ioc.pvs.render import Table
 from archon_ioc.pvs.row import AlarmLimits, Array, Choice, Float, Int, Pixels, Pv, Severity, Text
+from archon_ioc.serve.ca import CaServer
+
+collect_ignore = ["client.py"]  # not for this process
 
 
 @dataclass(frozen=True)
@@ -98,3 +111,136 @@ ROWS: tuple[Pv[State, Target], ...] = (
 
 def table(target: Target) -> Table[State, Target]:
     return Table("cam1:", ROWS, target.live, target, lambda state: state.is_linked)
+
+
+@asynccontextmanager
+async def running(server: CaServer) -> AsyncIterator[CaServer]:
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(server.run())
+        await server.started()
+        yield server
+        task.cancel()
+
+
+@pytest.fixture
+def target() -> Target:
+    return Target()
+
+
+@pytest.fixture
+def serve(ca_environment: dict[str, str]) -> Callable[[CaServer], Any]:
+    """Serve other tables than the usual."""
+    return running
+
+
+@pytest.fixture
+async def server(ca_environment: dict[str, str], target: Target) -> AsyncIterator[CaServer]:
+    async with running(CaServer("T:", [table(target)])) as server:
+        yield server
+
+
+class Client:
+    """A process with pyepics; calls evaluate an expression there (see client.py)."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def __call__(self, expression: str) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(expression.encode() + b"\n")
+        answer = json.loads(await self._process.stdout.readline())
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["value"]
+
+
+@pytest.fixture
+async def client(server: CaServer, ca_environment: dict[str, str]) -> AsyncIterator[Client]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        Path(__file__).with_name("client.py"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=ca_environment | {"PATH": ""},  # libca would leave a caRepeater behind
+    )
+    yield Client(process)
+    assert process.stdin is not None
+    process.stdin.close()
+    await process.wait()
+
+
+class RawClient:
+    """A client that reads only when told to."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.circuit = ca.VirtualCircuit(ca.CLIENT, connection.getpeername(), 0)
+        self.channels: dict[str, ca.ClientChannel] = {}
+
+    @classmethod
+    async def connect(cls) -> "RawClient":
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setblocking(False)
+        port = int(os.environ["EPICS_CA_SERVER_PORT"])
+        await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+        client = cls(connection)
+        await client.send(ca.VersionRequest(0, 13), ca.HostNameRequest("localhost"), ca.ClientNameRequest("test"))
+        await client.receive(ca.VersionResponse)
+        return client
+
+    async def send(self, *commands: Any) -> None:
+        await self.send_bytes(b"".join(self.circuit.send(*commands)))
+
+    async def send_bytes(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self.connection, data)
+
+    async def receive(self, *kinds: type, count: int = 1) -> list[Any]:
+        """Return the next commands of these types."""
+        received: list[Any] = []
+        while len(received) < count:
+            data = await asyncio.get_running_loop().sock_recv(self.connection, 1 << 20)
+            if not data:
+                raise ConnectionResetError
+            for command in self.circuit.recv(data)[0]:
+                self.circuit.process_command(command)
+                if isinstance(command, kinds):
+                    received.append(command)
+        return received
+
+    async def channel(self, name: str) -> ca.ClientChannel:
+        if name not in self.channels:
+            channel = self.channels[name] = ca.ClientChannel(name, self.circuit)
+            await self.send(channel.create())
+            (answer,) = await self.receive(ca.CreateChanResponse, ca.CreateChFailResponse)
+            if isinstance(answer, ca.CreateChFailResponse):
+                raise LookupError(name)
+        return self.channels[name]
+
+    async def subscribe(self, name: str, **options: Any) -> int:
+        """Return the id of a new subscription."""
+        request = (await self.channel(name)).subscribe(**{"data_count": 0, **options})
+        await self.send(request)
+        return request.subscriptionid
+
+    async def read(self, name: str, **options: Any) -> Any:
+        await self.send((await self.channel(name)).read(**{"data_count": 0, **options}))
+        (answer,) = await self.receive(ca.ReadNotifyResponse, ca.ErrorResponse)
+        return answer
+
+
+@pytest.fixture
+async def raw_client(server: CaServer) -> AsyncIterator[RawClient]:
+    client = await RawClient.connect()
+    with closing(client.connection):
+        yield client
+
+
+@pytest.fixture
+async def silent_client(server: CaServer) -> AsyncIterator[RawClient]:
+    """One more, which tests let stop reading."""
+    client = await RawClient.connect()
+    with closing(client.connection):
+        yield client

@@ -86,9 +86,7 @@ async def foreign(ca_environment: dict[str, str]) -> AsyncIterator[ForeignShutte
 )
 async def test_moves_any_type_of_pv(foreign: ForeignShutter, name: str, out: str, back: str) -> None:
     pv = f"SHUTTER:{name}"
-    config = ShutterConfig(
-        open_pv=pv, open_value=out, close_pv=pv, close_value=back, status_pv=pv, status_open=out
-    )
+    config = ShutterConfig(open_pv=pv, open_value=out, close_pv=pv, close_value=back, status_pv=pv, status_open=out)
     async with aclosing(PvShutter(config)) as shutter:
         await shutter.open()
         assert foreign.live.value == 1
