@@ -193,8 +193,8 @@ def _add_cosmics(active: Pixels, seconds: float, rng: np.random.Generator) -> No
     for _ in range(int(rng.poisson(active.size * seconds / _PIXELS_PER_COSMIC_SECOND))):
         steps = np.arange(rng.uniform(2, 15), dtype=np.float64)
         angle = rng.uniform(0, 2 * math.pi)
-        down = rng.uniform(0, height) + steps * math.sin(angle)
-        right = rng.uniform(0, width) + steps * math.cos(angle)
+        down = rng.random() * height + steps * math.sin(angle)
+        right = rng.random() * width + steps * math.cos(angle)
         rows = np.clip(down, 0, height - 1).astype(np.intp)
         columns = np.clip(right, 0, width - 1).astype(np.intp)
         active[rows, columns] = np.minimum(active[rows, columns] + rng.uniform(200, 3000), _FULL)
