@@ -1,0 +1,105 @@
+"""What the documents say is there: links, keys, options, process variables, examples."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from archon_ioc.cli import main
+from archon_ioc.config import SiteConfig
+from archon_ioc.export.files import CAMERA_TABLES, CONTROLLER_TABLES
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"])
+DECISIONS = sorted((DOCS / "explanations" / "decisions").glob("[0-9]*.md"))
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_site_files_in_examples_are_right(page: Path) -> None:
+    for text in blocks(page, "yaml"):
+        SiteConfig.model_validate(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_in_examples_is_python(page: Path) -> None:
+    for text in blocks(page, "python"):
+        compile(text, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_process_variables_in_examples_exist(page: Path) -> None:
+    rows = [row for _, rows in (*CAMERA_TABLES, *CONTROLLER_TABLES) for row in rows]
+    known = {record.suffix for row in rows for record in row.records()}
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"\b(?:ARCHON|SITE):(?:cam1:|image1:|FITS1:)?(\w+)", text) + re.findall(r"`(\w+_RBV)`", text)
+    assert set(named) - known - {"X_RBV"} == set()
+
+
+def fields(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Yield the section and name of every key of the site file."""
+    for name, field in model.model_fields.items():
+        inner = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if is_model(t)]
+        if not inner:
+            yield "", name
+        for kind in inner:
+            yield from ((name, key) for _, key in fields(kind))
+
+
+def is_model(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def sections(page: Path) -> dict[str, str]:
+    """Return the text of each section by its heading without backticks."""
+    parts = re.split(r"^## (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {heading.strip("`"): text for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def test_every_key_of_the_site_file_is_explained() -> None:
+    explained = sections(DOCS / "reference" / "config.md")
+    keys = {(section, key) for section, key in fields(SiteConfig)}
+    assert ("controller", "host") in keys
+    missing = [(section, key) for section, key in sorted(keys) if f"`{key}`" not in explained[section or "Top level"]]
+    assert missing == []
+
+
+def test_every_section_of_the_site_file_exists() -> None:
+    explained = set(sections(DOCS / "reference" / "config.md"))
+    assert explained == {section or "Top level" for section, _ in fields(SiteConfig)}
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_option_is_explained(name: str) -> None:
+    explained = next(
+        text
+        for heading, text in sections(DOCS / "reference" / "cli.md").items()
+        if heading.split()[:2] == ["archon-ioc", name]
+    )
+    options = [p.opts[0] for p in main.commands[name].params if isinstance(p, click.Option)]
+    assert [option for option in options if f"`{option}`" not in explained] == []
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
+def test_a_decision_says_problem_decision_and_consequences(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.match(rf"# {int(page.stem[:4])}\. \w", text)
+    parts = re.findall(r"^\*\*(\w+)\.\*\*", text, re.MULTILINE)
+    assert parts == ["Problem", "Decision", "Consequences"]
+    assert f"]({page.name})" in (page.parent / "README.md").read_text(encoding="utf-8")
