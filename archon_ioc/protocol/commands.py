@@ -72,9 +72,7 @@ def write_config(line: int, text: str) -> Command:
     """Write one line of the configuration memory; nothing takes effect until it is applied."""
     _check_line(line)
     if len(text) > CONFIG_LINE_LENGTH:
-        raise InputError(
-            f"configuration line {line} has {len(text)} characters, the limit is {CONFIG_LINE_LENGTH}"
-        )
+        raise InputError(f"configuration line {line} has {len(text)} characters, the limit is {CONFIG_LINE_LENGTH}")
     return Command(f"WCONFIG{line:04X}{text}")
 
 

@@ -260,9 +260,7 @@ def test_frame_with_images() -> None:
     ("width", "height", "blocks"), [(0, 0, 0), (1, 1, 1), (512, 1, 1), (513, 1, 2), (8704, 4224, 71808)]
 )
 def test_blocks_to_fetch(width: int, height: int, blocks: int) -> None:
-    assert (
-        FrameStatus.parse(changed(FRAME, **buffer(1, WIDTH=width, HEIGHT=height))).buffer(1).image_blocks == blocks
-    )
+    assert FrameStatus.parse(changed(FRAME, **buffer(1, WIDTH=width, HEIGHT=height))).buffer(1).image_blocks == blocks
 
 
 def test_the_newest_frame_is_the_latest_not_the_highest() -> None:

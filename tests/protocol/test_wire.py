@@ -262,9 +262,7 @@ def streams(draw: st.DrawFn) -> tuple[bytes, list[Message], bytes]:
     others = st.integers(0, 255).filter(lambda ref: ref != FETCH)
     text = st.text(st.characters(max_codepoint=255, exclude_characters="\n"), max_size=30)
     reply = st.builds(Reply, others, text) | st.builds(Rejected, others)
-    token = st.sampled_from([HEADER, b"<", b"?", b":", b"\n", b"<QF", b"\x00\xff", b"<20\n"]) | st.binary(
-        max_size=9
-    )
+    token = st.sampled_from([HEADER, b"<", b"?", b":", b"\n", b"<QF", b"\x00\xff", b"<20\n"]) | st.binary(max_size=9)
     stream, payload, messages = b"", b"", list[Message]()
     count = draw(st.integers(1, 4))
     for block in range(count + 1):

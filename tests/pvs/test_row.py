@@ -18,9 +18,7 @@ class Cover(IntEnum):
 
 
 def a_row(**changes: Any) -> Pv[Any, Any]:
-    return Pv(
-        **{"name": "X", "kind": Float(), "doc": "What it is", "group": "Test", "read": lambda s: s, **changes}
-    )
+    return Pv(**{"name": "X", "kind": Float(), "doc": "What it is", "group": "Test", "read": lambda s: s, **changes})
 
 
 def put(target: object, value: object) -> None:
@@ -139,9 +137,7 @@ def test_not_text(value: object) -> None:
         Text().accept(value)
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"), [("Off", 0), ("On", 1), (1, 1), (0.0, 0), ("1", 1), (Cover.OPEN, 1)]
-)
+@pytest.mark.parametrize(("value", "expected"), [("Off", 0), ("On", 1), (1, 1), (0.0, 0), ("1", 1), (Cover.OPEN, 1)])
 def test_a_choice(value: object, expected: int) -> None:
     assert Choice(("Off", "On")).accept(value) == expected
 
