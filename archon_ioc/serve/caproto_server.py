@@ -225,11 +225,12 @@ class Context(stock.Context):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as beacon_socket:
             beacon_socket.setblocking(False)
             beacon_socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            addresses = [await _resolved(*address) for address in ca.get_beacon_address_list()]
             while True:
-                for address in ca.get_beacon_address_list():
-                    beacon = ca.Beacon(13, self.port, self.beacon_count, self.interfaces[0])
+                beacon = self.broadcaster.send(ca.Beacon(13, self.port, self.beacon_count, self.interfaces[0]))
+                for address in addresses:
                     try:
-                        beacon_socket.sendto(self.broadcaster.send(beacon), address)
+                        beacon_socket.sendto(beacon, address)
                     except OSError as error:
                         if address not in failed:
                             log.info("no beacons to %s:%d: %s", *address, error)
@@ -293,3 +294,12 @@ def _padded(values: Any, count: int) -> Any:
 
 async def _listen(interface: str, port: int) -> socket.socket:
     return socket.create_server((interface, port))
+
+
+async def _resolved(host: str, port: int) -> tuple[str, int]:
+    """Return a numeric address, or the one given if its name is not known."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, family=socket.AF_INET)
+    except OSError:
+        return host, port
+    return str(found[0][4][0]), port

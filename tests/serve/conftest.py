@@ -178,6 +178,7 @@ class RawClient:
         self.connection = connection
         self.circuit = ca.VirtualCircuit(ca.CLIENT, connection.getpeername(), 0)
         self.channels: dict[str, ca.ClientChannel] = {}
+        self.inbox: list[Any] = []
 
     @classmethod
     async def connect(cls) -> "RawClient":
@@ -198,17 +199,16 @@ class RawClient:
         await asyncio.get_running_loop().sock_sendall(self.connection, data)
 
     async def receive(self, *kinds: type, count: int = 1) -> list[Any]:
-        """Return the next commands of these types."""
-        received: list[Any] = []
-        while len(received) < count:
+        """Take the oldest commands of these types out of what came."""
+        while len(found := [command for command in self.inbox if isinstance(command, kinds)][:count]) < count:
             data = await asyncio.get_running_loop().sock_recv(self.connection, 1 << 20)
             if not data:
                 raise ConnectionResetError
             for command in self.circuit.recv(data)[0]:
                 self.circuit.process_command(command)
-                if isinstance(command, kinds):
-                    received.append(command)
-        return received
+                self.inbox.append(command)
+        self.inbox = [command for command in self.inbox if not any(command is one for one in found)]
+        return found
 
     async def channel(self, name: str) -> ca.ClientChannel:
         if name not in self.channels:

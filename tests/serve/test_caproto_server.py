@@ -1,0 +1,276 @@
+"""Each fault of caproto's own server that would hurt an instrument, once with a real connection."""
+
+import asyncio
+import gc
+import itertools
+import logging
+import os
+import socket
+import struct
+import weakref
+from typing import Any
+
+import caproto as ca
+import numpy as np
+import pytest
+
+from archon_ioc.serve.ca import CaServer
+from archon_ioc.serve.caproto_server import Circuit
+from archon_ioc.serve.channels import BACKLOG, IMAGE_BACKLOG
+
+VALUE, LOG, ALARM, PROPERTY = 1, 2, 4, 8
+READBACK = "T:cam1:AcquireTime_RBV"
+IMAGE = "T:cam1:ArrayData"
+
+
+def circuits() -> int:
+    gc.collect()
+    return sum(isinstance(thing, Circuit) for thing in gc.get_objects())
+
+
+def connections() -> int:
+    return sum(isinstance(thing, Circuit) and thing.connected for thing in gc.get_objects())
+
+
+async def flood(server: CaServer, target: Any, count: int) -> None:
+    for number in range(count):
+        target.update(seconds=float(number), count=number)
+        await server._flush()
+        await asyncio.sleep(0)
+
+
+async def big_image(server: CaServer, value: int = 0) -> weakref.ref[Any]:
+    """Publish 8 MB and return a reference to what the server keeps of it."""
+    await server.publish_image("cam1:ArrayData", np.full((2000, 2000), value, np.uint16), 1.6e9)
+    return weakref.ref(server._channels[IMAGE].value)
+
+
+async def test_a_client_that_does_not_read_holds_up_nobody_and_no_memory(
+    server: CaServer, target: Any, raw_client: Any, silent_client: Any
+) -> None:
+    await silent_client.subscribe(IMAGE)
+    await silent_client.subscribe(READBACK)
+    await raw_client.subscribe(READBACK)
+    await raw_client.receive(ca.EventAddResponse)
+    images = []
+    for number in range(20):
+        images.append(await big_image(server))
+        target.update(seconds=100.0 + number)
+        (event,) = await raw_client.receive(ca.EventAddResponse)
+        assert event.data[0] == 100.0 + number
+    gc.collect()
+    assert sum(image() is not None for image in images) <= IMAGE_BACKLOG + 2
+
+
+async def test_a_slow_client_gets_the_newest_values_and_the_newest_image(
+    server: CaServer, target: Any, silent_client: Any
+) -> None:
+    image_id = await silent_client.subscribe(IMAGE)
+    await silent_client.subscribe(READBACK)
+    for number in range(1, 10):
+        await big_image(server, number)
+    await flood(server, target, 100)
+    seconds: list[float] = []
+    images: list[int] = []
+    while not seconds or seconds[-1] != 99.0 or images[-1] != 9:
+        (event,) = await silent_client.receive(ca.EventAddResponse)
+        (images if event.subscriptionid == image_id else seconds).append(event.data[0])
+    assert len(seconds) <= BACKLOG + 1
+    assert len(images) <= IMAGE_BACKLOG + 2
+
+
+async def test_a_client_that_dies_with_much_to_send_leaves_nothing_behind(
+    server: CaServer, target: Any, raw_client: Any, silent_client: Any
+) -> None:
+    await raw_client.subscribe(READBACK)
+    before = circuits()
+    for name in ("AcquireTime", "AcquireTime_RBV", "NumImages", "NumImages_RBV", "ArrayData"):
+        await silent_client.subscribe(f"T:cam1:{name}")
+    await big_image(server)
+    flooding = asyncio.create_task(flood(server, target, 300))
+    await target.live.until(lambda state: state.count == 150)
+    silent_client.connection.close()
+    await flooding
+    while (await raw_client.receive(ca.EventAddResponse))[0].data[0] != 299.0:
+        pass
+    assert (await raw_client.read(READBACK)).data[0] == 299.0
+    del silent_client
+    assert circuits() == before - 1
+
+
+async def test_a_client_that_takes_nothing_is_dropped(
+    server: CaServer, raw_client: Any, silent_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archon_ioc.serve.caproto_server.SEND_TIMEOUT", 0.05)
+    await silent_client.subscribe(IMAGE)
+    before = connections()
+    await big_image(server)
+    while connections() == before:
+        await raw_client.read(READBACK)
+    with pytest.raises(ConnectionResetError):
+        await silent_client.receive(ca.EventAddResponse, count=2)
+
+
+async def test_what_was_sent_is_not_kept(server: CaServer, target: Any, raw_client: Any) -> None:
+    await raw_client.subscribe(READBACK)
+    image = await big_image(server, 1)
+    await raw_client.subscribe(IMAGE)
+    await flood(server, target, 50)
+    while (await raw_client.receive(ca.EventAddResponse))[0].data[0] != 49.0:
+        pass
+    await raw_client.read(READBACK)
+    gc.collect()
+    for circuit in (thing for thing in gc.get_objects() if isinstance(thing, Circuit)):
+        assert not any(circuit.unexpired_updates.values())
+    await server.publish_image("cam1:ArrayData", np.zeros(1, np.uint16), 1.6e9)
+    await raw_client.receive(ca.EventAddResponse)
+    gc.collect()
+    assert image() is None
+
+
+async def test_clients_get_the_events_that_they_asked_for(server: CaServer, target: Any, raw_client: Any) -> None:
+    masks = {mask: await raw_client.subscribe("T:cam1:Temperature", mask=mask) for mask in (1, 2, 4, 8, 5)}
+    await raw_client.receive(ca.EventAddResponse, count=5)
+    changes: list[dict[str, Any]] = [
+        {"temperature": -100.0},  # value and alarm
+        {"temperature": -101.0},  # value
+        {"temperature": -102.0},  # value
+        {"is_linked": False},  # alarm
+    ]
+    for change in changes:
+        target.update(**change)
+        await server._flush()
+    end = await raw_client.subscribe(READBACK)
+    seen: list[int] = []
+    while end not in seen:
+        seen += [event.subscriptionid for event in await raw_client.receive(ca.EventAddResponse)]
+    counts = {mask: seen.count(subscription) for mask, subscription in masks.items()}
+    assert counts == {VALUE: 3, LOG: 3, ALARM: 2, PROPERTY: 0, VALUE | ALARM: 4}
+
+
+async def test_no_event_without_a_change(server: CaServer, target: Any, raw_client: Any) -> None:
+    first = await raw_client.subscribe(READBACK)
+    await raw_client.receive(ca.EventAddResponse)
+    target.update(label="other")
+    await server._flush()
+    second = await raw_client.subscribe(READBACK)
+    (event,) = await raw_client.receive(ca.EventAddResponse)
+    assert event.subscriptionid == second != first
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_fixed_number_of_elements_is_filled_up_or_cut(server: CaServer, raw_client: Any, count: int) -> None:
+    await server.publish_image("cam1:ArrayData", np.array([7, 8], np.uint16), 1.6e9)
+    await raw_client.subscribe(IMAGE, data_count=count)
+    (event,) = await raw_client.receive(ca.EventAddResponse)
+    assert event.data.tolist() == [7, 8, 0][:count]
+
+
+async def test_events_off_and_on(server: CaServer, target: Any, raw_client: Any) -> None:
+    await raw_client.subscribe(READBACK)
+    await raw_client.receive(ca.EventAddResponse)
+    await raw_client.send(ca.EventsOffRequest())
+    await raw_client.read(READBACK)
+    await flood(server, target, 20)
+    await raw_client.send(ca.EventsOnRequest())
+    (event,) = await raw_client.receive(ca.EventAddResponse)
+    assert event.data[0] == 19.0
+
+
+async def test_a_channel_may_be_closed_while_its_put_runs(target: Any, raw_client: Any) -> None:
+    channel = await raw_client.channel("T:cam1:Acquire")
+    await raw_client.subscribe("T:cam1:Acquire")
+    await raw_client.send(channel.write([1.0], data_type=ca.ChannelType.DOUBLE, data_count=1, notify=True))
+    await target.live.until(lambda state: state.acquire == 1)
+    await raw_client.send(channel.clear())
+    await raw_client.receive(ca.ClearChannelResponse)
+    target.finish.set()
+    await target.live.until(lambda state: state.acquire == 0)
+    assert (await raw_client.read(READBACK)).data[0] == 1.5
+
+
+async def test_a_put_goes_on_when_its_client_leaves(target: Any, raw_client: Any, silent_client: Any) -> None:
+    channel = await silent_client.channel("T:cam1:Acquire")
+    await silent_client.send(channel.write([1.0], data_type=ca.ChannelType.DOUBLE, data_count=1, notify=True))
+    await target.live.until(lambda state: state.acquire == 1)
+    before = connections()
+    silent_client.connection.close()
+    while connections() == before:
+        await raw_client.read(READBACK)
+    assert target.live.value.acquire == 1
+    target.finish.set()
+    await target.live.until(lambda state: state.acquire == 0)
+
+
+async def test_a_subscription_may_end_while_updates_wait(server: CaServer, target: Any, silent_client: Any) -> None:
+    await silent_client.subscribe(IMAGE)
+    request = (await silent_client.channel(READBACK)).subscribe(data_count=0)
+    await silent_client.send(request)
+    await big_image(server)
+    await flood(server, target, 20)
+    await silent_client.send((await silent_client.channel(READBACK)).unsubscribe(request.subscriptionid))
+    while (await silent_client.receive(ca.EventAddResponse, ca.EventCancelResponse))[0].payload_size > 0:
+        pass
+    assert (await silent_client.read(READBACK)).data[0] == 19.0
+
+
+async def test_every_type_may_be_asked_for_and_the_values_go_on(
+    server: CaServer, target: Any, raw_client: Any, silent_client: Any
+) -> None:
+    """Words asked for as a number must not stop later updates, for whomever."""
+    names = ("Label_RBV", "FilePath_RBV", "AcquireTime_RBV", "ImageMode_RBV", "Dimensions_RBV", "Label_RBV.DESC")
+    channels = [await silent_client.channel(f"T:cam1:{name}") for name in names]
+    for number, (channel, data_type) in enumerate(itertools.product(channels, range(39))):
+        event_add = struct.pack(">HHHHII12xHH", 1, 16, data_type, 0, channel.sid, number, VALUE | ALARM, 0)
+        await silent_client.send_bytes(event_add)
+    await raw_client.subscribe(READBACK)
+    for seconds, label in enumerate(("12", "words", "")):
+        target.update(seconds=seconds, label=label, path=label, mode=seconds, sizes=(1,) * seconds)
+        await server._flush()
+    while (await raw_client.receive(ca.EventAddResponse))[0].data[0] != 2.0:
+        pass
+
+
+async def test_an_unknown_type_is_refused(raw_client: Any) -> None:
+    channel = await raw_client.channel(READBACK)
+    await raw_client.send_bytes(struct.pack(">HHHHII12xHH", 1, 16, 77, 0, channel.sid, 1000, VALUE, 0))
+    assert (await raw_client.receive(ca.ErrorResponse))[0].status.name == "ECA_INTERNAL"
+    assert (await raw_client.read(READBACK)).data[0] == 1.5
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [bytes(64), b"\xff" * 64, b"GET / HTTP/1.0\r\n\r\n" * 4, bytes(range(256)), b"\0\x0f\xff\xff" + b"\x01" * 200],
+)
+async def test_garbage_hurts_only_its_sender(raw_client: Any, silent_client: Any, garbage: bytes) -> None:
+    await silent_client.send_bytes(garbage)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        datagrams.sendto(garbage, ("127.0.0.1", int(os.environ["EPICS_CA_SERVER_PORT"])))
+    assert (await raw_client.read(READBACK)).data[0] == 1.5
+
+
+async def test_beacons_go_where_they_can(
+    ca_environment: dict[str, str],
+    serve: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as repeater:
+        repeater.bind(("127.0.0.1", 0))
+        repeater.setblocking(False)
+        monkeypatch.setenv("EPICS_CAS_BEACON_ADDR_LIST", f"127.0.0.1:0 127.0.0.1:{repeater.getsockname()[1]}")
+        async with serve(CaServer("P:", [])):
+            for _ in range(3):
+                assert len(await asyncio.get_running_loop().sock_recv(repeater, 100)) == 16
+    assert caplog.text.count("no beacons to 127.0.0.1:0") == 1
+
+
+async def test_a_stopped_server_leaves_its_port_free(ca_environment: dict[str, str], serve: Any) -> None:
+    port = int(ca_environment["EPICS_CA_SERVER_PORT"])
+    for _ in range(2):
+        async with serve(CaServer("P:", [])):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncio.open_connection("127.0.0.1", port)
