@@ -199,6 +199,7 @@ class Context(stock.Context):
 
     async def serve(self, listening: asyncio.Event) -> None:
         """Serve until cancelled; ``listening`` is set when clients can find us."""
+        records = len(self.pvdb)
         self.port, sockets = await self._bind_tcp_sockets_with_consistent_port_number(_listen)
         servers: list[asyncio.Server] = []
         try:
@@ -213,6 +214,7 @@ class Context(stock.Context):
                 tasks.create_task(self.broadcaster_queue_loop(), name="CA searches")
                 tasks.create_task(self.broadcast_beacon_loop(), name="CA beacons")
                 listening.set()
+                log.info("%d records at %s, port %d", records, ", ".join(self.interfaces), self.port)
                 await asyncio.Event().wait()
         finally:
             for closable in (*servers, *sockets.values(), *self.udp_socks.values()):

@@ -21,7 +21,7 @@ from archon_ioc.pvs.row import (
     Severity,
     Text,
 )
-from archon_ioc.serve.fields import Field, field_values, make_field
+from archon_ioc.serve.fields import LIVE_FIELDS, Field, field_values, make_field
 from archon_ioc.serve.wire import ENCODING, latin, numbers, pixels_16bit, text_sent, value_sent
 
 BACKLOG = 10
@@ -97,9 +97,11 @@ class RecordChannel(ca.ChannelData):
 
     async def _refresh_fields(self, timestamp: float) -> None:
         values = field_values(self)
-        for name, field in self._fields.items():
-            if name != "DESC" and field.value != values[name]:
-                await field.write(values[name], verify_value=False, timestamp=timestamp)
+        for name in LIVE_FIELDS & self._fields.keys():
+            if self._fields[name].value != values[name]:
+                await self._fields[name].write(
+                    values[name], flags=_VALUE_EVENT, verify_value=False, timestamp=timestamp
+                )
 
     def get_field(self, name: str) -> ca.ChannelData:
         """Return the channel of a field of this record.

@@ -12,6 +12,8 @@ from archon_ioc.pvs.row import AlarmLimits, Array, Choice, Float, Int, Pixels, T
 if TYPE_CHECKING:
     from archon_ioc.serve.channels import RecordChannel
 
+LIVE_FIELDS = frozenset({"STAT", "SEVR", "UDF", "NORD"})
+"""Fields that change with the value of their record."""
 _STATES = ["ZR", "ON", "TW", "TH", "FR", "FV", "SX", "SV", "EI", "NI", "TE", "EL", "TV", "TT", "FT", "FF"]
 _SEVERITIES = ("NO_ALARM", "MINOR", "MAJOR", "INVALID")
 

@@ -23,6 +23,12 @@ READBACK = "T:cam1:AcquireTime_RBV"
 IMAGE = "T:cam1:ArrayData"
 
 
+@pytest.fixture(autouse=True)
+def short_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """caproto's own faults show after 10 000 updates; this brings them forward. It must not change ours."""
+    monkeypatch.setattr(ca, "MAX_TOTAL_SUBSCRIPTION_BACKLOG", 20)
+
+
 def circuits() -> int:
     gc.collect()
     return sum(isinstance(thing, Circuit) for thing in gc.get_objects())

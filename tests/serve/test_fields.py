@@ -1,0 +1,89 @@
+from typing import Any
+
+import pytest
+
+from archon_ioc.serve.ca import CaServer
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("AcquireTime.VAL", 1.5),
+        ("AcquireTime.DESC", "Exposure time"),
+        ("AcquireTime.EGU", "s"),
+        ("AcquireTime.PREC", 3),
+        ("AcquireTime.RTYP", "ao"),
+        ("AcquireTime_RBV.RTYP", "ai"),
+        ("AcquireTime.NAME", "T:cam1:AcquireTime"),
+        ("AcquireTime.DRVH", 3600.0),
+        ("AcquireTime.DRVL", 0.0),
+        ("AcquireTime.HOPR", 3600.0),
+        ("AcquireTime.SEVR", "NO_ALARM"),
+        ("NumImages.DRVL", 1),
+        ("Temperature.HIHI", -80.0),
+        ("Temperature.LOW", -110.0),
+        ("Temperature.STAT", "UDF"),
+        ("Temperature.SEVR", "INVALID"),
+        ("Temperature.UDF", 1),
+        ("ImageMode.ZRST", "Single"),
+        ("ImageMode.TWST", "Continuous"),
+        ("ImageMode.FFST", ""),
+        ("Acquire.ZNAM", "Done"),
+        ("Acquire.ONAM", "Acquire"),
+        ("FilePath.FTVL", "CHAR"),
+        ("FilePath.NELM", 256),
+        ("Dimensions_RBV.NORD", 2),
+        ("Dimensions_RBV.FTVL", "LONG"),
+        ("ArrayData.FTVL", "SHORT"),
+        ("ArrayData.NELM", 4_000_000),
+    ],
+)
+async def test_fields_show_what_the_row_says(raw_client: Any, name: str, shown: object) -> None:
+    value = (await raw_client.read(f"T:cam1:{name}")).data[0]
+    assert (value.decode() if isinstance(value, bytes) else value) == shown
+
+
+@pytest.mark.parametrize(
+    "name", ["AcquireTime.ZNAM", "AcquireTime_RBV.DRVH", "ImageMode.EGU", "Acquire.ZRST", "No.VAL"]
+)
+async def test_a_record_has_only_the_fields_of_its_type(raw_client: Any, name: str) -> None:
+    with pytest.raises(LookupError):
+        await raw_client.channel(f"T:cam1:{name}")
+
+
+async def test_fields_follow_their_record(client: Any, target: Any) -> None:
+    for name in ("SEVR", "UDF"):
+        await client(f"watch('T:cam1:Temperature.{name}')")
+    await client("watch('T:cam1:Dimensions_RBV.NORD')")
+    await client("seen.clear()")
+    target.update(temperature=-85.0, sizes=(1, 2, 3))
+    assert sorted(event[1:3] for event in await client("wait_for(lambda: len(seen) >= 3) and seen")) == [
+        ["T:cam1:Dimensions_RBV.NORD", 3],
+        ["T:cam1:Temperature.SEVR", "MINOR"],
+        ["T:cam1:Temperature.UDF", 0],
+    ]
+
+
+async def test_only_the_description_can_be_put(client: Any) -> None:
+    assert (await client("info('T:cam1:AcquireTime.EGU')"))["access"] == "read-only"
+    await client("put('T:cam1:AcquireTime.DESC', 'Time of light', wait=True)")
+    assert await client("get('T:cam1:AcquireTime.DESC')") == "Time of light"
+
+
+async def test_text_is_also_served_as_characters(client: Any, target: Any) -> None:
+    target.update(label="twenty characters ok")
+    for name, text in {
+        "Label.VAL$": "twenty characters ok",
+        "Label.DESC$": "Label",
+        "FilePath$": "/data/night one/",
+    }.items():
+        assert await client(f"get('T:cam1:{name}', as_string=True)") == text
+    assert await client("put_status('T:cam1:Label', '', 'string')") == 1
+    assert await client("get('T:cam1:Label.VAL$', as_string=True)") == ""
+
+
+async def test_fields_cost_nothing_until_asked_for(server: CaServer, raw_client: Any) -> None:
+    channel = server._channels["T:cam1:AcquireTime"]
+    assert not channel._fields  # type: ignore[attr-defined]
+    await raw_client.read("T:cam1:AcquireTime.EGU")
+    assert set(channel._fields) == {"EGU"}  # type: ignore[attr-defined]
