@@ -293,11 +293,12 @@ def test_tests_do_not_wait_for_a_while() -> None:
 
 
 def replaces_our_own(call: ast.Call) -> bool:
-    """Return whether ``monkeypatch.setattr`` replaces more than a constant of ours or a function of the system."""
+    """Return whether ``monkeypatch.setattr`` replaces more than a constant or a function of the system."""
     target = call.args[0]
-    if isinstance(target, ast.Constant):
-        return not str(target.value).rpartition(".")[2].isupper()
-    return ast.unparse(target) not in sys.stdlib_module_names
+    if ast.unparse(target) in sys.stdlib_module_names:
+        return False
+    name = call.args[1] if len(call.args) == 3 else target
+    return not (isinstance(name, ast.Constant) and str(name.value).rpartition(".")[2].isupper())
 
 
 def test_tests_use_no_mocks() -> None:

@@ -28,16 +28,15 @@ LOAD = """
 import sys
 from softioc import softioc
 softioc.dbLoadDatabase(sys.argv[1], None, sys.argv[2])
-for field in sys.argv[3:]:
-    print("==", field, flush=True)
-    softioc.dbl("", field)
+softioc.dbl("", " ".join(sys.argv[3:]))
 """
 
 
 def load(template: Path, macros: str, *fields: str) -> dict[str, dict[str, str]]:
     """Return fields of every record that EPICS base makes of a template; that it complains is an error."""
+    wanted = sorted(set(fields), key=lambda field: field == "DESC")  # last, as it may hold commas
     run = subprocess.run(
-        [sys.executable, "-c", LOAD, str(template), macros, *fields],
+        [sys.executable, "-c", LOAD, str(template), macros, *wanted],
         capture_output=True,
         text=True,
         timeout=60,
@@ -47,13 +46,10 @@ def load(template: Path, macros: str, *fields: str) -> dict[str, dict[str, str]]
     assert not run.stderr, run.stderr
     assert run.returncode == 0
     records: dict[str, dict[str, str]] = {}
-    field = ""
     for line in run.stdout.splitlines():
-        name, _, text = line.partition(", ")
-        if line.startswith("== "):
-            field = line[3:]
-        else:
-            records.setdefault(name, {})[field] = text.strip().removeprefix('"').removesuffix('"')
+        name, *values = line.split(", ", len(wanted))
+        shown = (value.strip().removeprefix('"').removesuffix('"') for value in values)
+        records[name] = dict(zip(wanted, shown, strict=True))
     return records
 
 
