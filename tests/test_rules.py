@@ -29,6 +29,7 @@ FORBIDDEN_NAMES = {"data", "info"}
 BROAD_EXCEPTS = {
     "driver/keeper.py _keep_connected": "logged, and treated as a lost link",
     "exposure/camera.py _take": "the hardware comes first, then the exception goes on",
+    "exposure/publisher.py _give": "logged and shown; an image client must cost neither the file nor other clients",
     "pvs/render.py reading": "one wrong row is logged and becomes INVALID, the others go on",
     "serve/ca.py _put": "logged, and the client is told; one client must not end the service for all",
     "serve/caproto_server.py _broadcaster_recv_datagram": "anybody can send anything to that port",
