@@ -75,7 +75,7 @@ async def test_text_is_also_served_as_characters(client: Any, target: Any) -> No
     for name, text in {
         "Label.VAL$": "twenty characters ok",
         "Label.DESC$": "Label",
-        "FilePath$": "/data/night one/",
+        "FilePath.VAL$": "/data/night one/",
     }.items():
         assert await client(f"get('T:cam1:{name}', as_string=True)") == text
     assert await client("put_status('T:cam1:Label', '', 'string')") == 1
