@@ -125,7 +125,8 @@ def constants(acf: Acf) -> dict[str, str]:
 
 
 def _parsed(lines: Iterable[str]) -> Acf:
-    return Acf.parse("[CONFIG]\n" + "\n".join(line for line in lines if line))
+    text = "\n".join(line for line in lines if line)
+    return Acf.parse("[CONFIG]\n" + text) if text else Acf(MappingProxyType({}))
 
 
 def _check_script(acf: Acf) -> None:

@@ -1,6 +1,7 @@
 """SimServer: a simulated controller on a TCP port."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -13,6 +14,8 @@ from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.frames import Buffer
 from archon_ioc.sim.scene import Scene, StarField
 from archon_ioc.sim.session import Bench, HungUpError, Session
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -46,6 +49,7 @@ class SimServer:
         self._clients: set[socket.socket] = set()
         self._failures: list[BaseException] = []
         self._started_at = 0.0
+        self._listener: socket.socket
 
     @property
     def faults(self) -> Faults:
@@ -59,10 +63,10 @@ class SimServer:
 
     async def __aenter__(self) -> Self:
         self._started_at = asyncio.get_running_loop().time()
-        listener = socket.create_server((self.host, self.port))
-        listener.setblocking(False)
-        self.port = listener.getsockname()[1]
-        self._start(self._accept(listener), f"simulator on port {self.port}")
+        self._listener = socket.create_server((self.host, self.port))
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self._start(self._accept(self._listener), f"simulator on port {self.port}")
         return self
 
     async def __aexit__(
@@ -72,6 +76,8 @@ class SimServer:
             task.cancel()
         while self._tasks:
             await asyncio.wait(set(self._tasks))
+        for opened in (self._listener, *self._clients):  # tasks that never began closed nothing
+            opened.close()
         if self._failures:
             raise self._failures[0]
 
@@ -93,28 +99,28 @@ class SimServer:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
+            log.error("simulator: %s failed", task.get_name(), exc_info=error)
             self._failures.append(error)
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        with listener:
-            while True:
-                client, _ = await loop.sock_accept(listener)
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._start(self._serve(client), f"client of port {self.port}")
+        while True:
+            client, _ = await loop.sock_accept(listener)
+            self._clients.add(client)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._start(self._serve(client), f"client of port {self.port}")
 
     async def _serve(self, client: socket.socket) -> None:
-        with client:
-            self._clients.add(client)
-            try:
-                async with self._places:
-                    await Session(client, self._bench, self._render_ahead).run()
-            except ConnectionError:
-                pass  # clients come and go; the next one is welcome
-            except HungUpError:
-                self.link_drop()
-            finally:
-                self._clients.discard(client)
+        try:
+            async with self._places:
+                await Session(client, self._bench, self._render_ahead).run()
+        except ConnectionError as error:
+            log.debug("simulator: a client left: %s", error)
+        except HungUpError:
+            self.link_drop()
+        finally:
+            self._clients.discard(client)
+            client.close()
 
     def _render_ahead(self, buffer: Buffer) -> None:
         self._start(self._bench.render(buffer), f"pixels for port {self.port}")

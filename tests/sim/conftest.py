@@ -1,0 +1,223 @@
+"""Configurations and a client that the tests of the simulator share."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.protocol.replies import DeviceStatus, FrameStatus
+from archon_ioc.protocol.wire import RECORD_SIZE, encode
+from archon_ioc.sim.device import BlockRequest, SimArchon
+
+ROOT = Path(__file__).parents[2]
+REAL = ROOT.parent / "shared" / "data" / "acf"
+
+INTEGRATE_THEN_READ = """[CONFIG]
+PARAMETERS=9
+PARAMETER0=ContinuousExposures=0
+PARAMETER1=Exposures=0
+PARAMETER2=IntMS=0
+PARAMETER3=NoIntMS=0
+PARAMETER4=ReadOut=0
+PARAMETER5=AbortExposure=0
+PARAMETER6=DoFlush=0
+PARAMETER7=AutoFlush=0
+PARAMETER8=FlushCount=2
+STATES=1
+STATE0/NAME=X
+LINES=3
+LINE0=Main:
+LINE1=X; IF AbortExposure GOTO Main
+LINE2=X; GOTO Main
+PIXELCOUNT=6
+LINECOUNT=4
+FRAMEMODE=0
+SAMPLEMODE=0
+BIGBUF=0
+TAPLINES=2
+TAPLINE0=AD1L, 1, 1000
+TAPLINE1=AD2R, 1, 2000
+TRIGINENABLE=0
+TRIGOUTFORCE=0
+TRIGOUTLEVEL=0
+"""
+
+ALL_AT_ONCE = """[CONFIG]
+PARAMETERS=6
+PARAMETER0=ExternalTrigger=0
+PARAMETER1=ContinuousExposures=0
+PARAMETER2=Exposures=0
+PARAMETER3=IntMS=0
+PARAMETER4=NoIntMS=0
+PARAMETER5=WaitMS=0
+PIXELCOUNT=6
+LINECOUNT=4
+TAPLINES=1
+TAPLINE0=AD1L, 1, 1000
+TRIGINENABLE=1
+"""
+
+SYSTEM = {
+    "BACKPLANE_TYPE": "1", "BACKPLANE_REV": "5", "BACKPLANE_VERSION": "1.0.1104",
+    "MOD2_TYPE": "11", "MOD2_REV": "0", "MOD2_VERSION": "1.0.1104", "MOD2_ID": "013ADF5CE983EED1",
+    "MOD4_TYPE": "9", "MOD5_TYPE": "2", "MOD9_TYPE": "8",
+}  # fmt: skip
+
+
+@pytest.fixture
+def separate() -> Acf:
+    """A script that integrates and reads on separate demands: 12 x 4 pixels."""
+    return replace(Acf.parse(INTEGRATE_THEN_READ), system=SYSTEM)
+
+
+@pytest.fixture
+def at_once() -> Acf:
+    """A script that reads after each integration and knows an external trigger."""
+    return Acf.parse(ALL_AT_ONCE)
+
+
+@pytest.fixture
+def demo() -> Acf:
+    return Acf.read(ROOT / "config" / "demo.acf")
+
+
+@pytest.fixture(params=["BOSS_extra", "LVM_100kHz", "STA4800"])
+def real(request: pytest.FixtureRequest) -> Acf:
+    """A configuration of a real instrument; there may be none here."""
+    path = REAL / f"{request.param}.acf"
+    request.applymarker(pytest.mark.needs_shared)
+    if not path.exists():
+        pytest.skip(f"no {path.name} here")
+    return Acf.read(path)
+
+
+@pytest.fixture
+def changed() -> Callable[..., Acf]:
+    """Return a configuration with other values, of keys that it may not have had."""
+
+    def change(acf: Acf, **changes: object) -> Acf:
+        return replace(acf, keys=MappingProxyType({**acf.keys, **{k: str(v) for k, v in changes.items()}}))
+
+    return change
+
+
+class Desk:
+    """Asks a device directly, at times that the test chooses."""
+
+    def __init__(self, device: SimArchon) -> None:
+        self.device = device
+        self.now = 0.0
+
+    def ask(self, command: str, now: float | None = None) -> str:
+        """Return the text of the reply."""
+        self.now = self.now if now is None else now
+        answer = self.device.handle(command, self.now)
+        assert isinstance(answer, str), f"{command}: {answer}"
+        return answer
+
+    def set(self, now: float | None = None, **values: int) -> None:
+        for name, value in values.items():
+            self.ask(f"FASTLOADPARAM {name} {value}", now)
+
+    def frames(self, now: float | None = None) -> FrameStatus:
+        return FrameStatus.parse(self.ask("FRAME", now))
+
+    def status(self, now: float | None = None) -> DeviceStatus:
+        return DeviceStatus.parse(self.ask("STATUS", now))
+
+    def refused(self, command: str, now: float | None = None) -> str:
+        """Return what the log says about a command that failed."""
+        self.now = self.now if now is None else now
+        while self.ask("FETCHLOG") != "(null)":
+            pass
+        answer = self.device.handle(command, self.now)
+        assert not isinstance(answer, str | BlockRequest), f"{command}: {answer}"
+        assert answer is not None, f"{command}: silence"
+        return self.ask("FETCHLOG")
+
+
+@pytest.fixture
+def desk(separate: Acf) -> Desk:
+    """A device that has a small configuration in its memory, not applied yet; a line takes 1 s."""
+    return Desk(SimArchon(separate, line_seconds=1.0))
+
+
+@pytest.fixture
+def ready(separate: Acf) -> Desk:
+    """A device whose configuration is applied and whose power is on since 2 s; now is 10."""
+    desk = Desk(SimArchon(separate, applied=True, line_seconds=1.0))
+    desk.ask("POWERON")
+    desk.now = 10.0
+    return desk
+
+
+@pytest.fixture
+def desk_of() -> Callable[..., Desk]:
+    def make(*acf: Acf, **options: object) -> Desk:
+        return Desk(SimArchon(*acf, **options))
+
+    return make
+
+
+class Client:
+    """A bare client: bytes in, bytes out."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def send(self, *commands: str) -> None:
+        for ref, command in enumerate(commands):
+            self.writer.write(encode(ref % 256, command))
+
+    async def line(self) -> str:
+        async with asyncio.timeout(10):
+            return (await self.reader.readline()).decode("latin-1").removesuffix("\n")
+
+    async def ask(self, command: str) -> str:
+        """Return the text of the reply to one command."""
+        self.send(command)
+        line = await self.line()
+        assert line[:3] == "<00", f"{command}: {line}"
+        return line[3:]
+
+    async def frames(self) -> FrameStatus:
+        return FrameStatus.parse(await self.ask("FRAME"))
+
+    async def fetch(self, address: int, blocks: int) -> bytes:
+        """Return the payload of a fetch."""
+        self.send(f"FETCH{address:08X}{blocks:08X}")
+        async with asyncio.timeout(30):
+            records = await self.reader.readexactly(blocks * RECORD_SIZE)
+        parts = [records[n * RECORD_SIZE :][:RECORD_SIZE] for n in range(blocks)]
+        assert all(part[:4] == b"<00:" for part in parts)
+        return b"".join(part[4:] for part in parts)
+
+    async def is_cut(self) -> bool:
+        """Return whether the connection ends without another byte."""
+        async with asyncio.timeout(10):
+            try:
+                return await self.reader.read(1) == b""
+            except ConnectionError:
+                return True
+
+
+Connect = Callable[[int], AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+def connect() -> Connect:
+    @asynccontextmanager
+    async def connected(port: int) -> AsyncIterator[Client]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield Client(reader, writer)
+        finally:
+            writer.close()
+
+    return connected

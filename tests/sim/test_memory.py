@@ -1,0 +1,124 @@
+"""The configuration memory, and what is accepted from it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.errors import ConfigError
+from archon_ioc.sim.memory import ConfigMemory, Part, check, constants, merged, module_keys, script_lines
+
+Change = Callable[..., Acf]
+
+
+def test_lines_are_kept_until_they_are_cleared() -> None:
+    memory = ConfigMemory()
+    memory.write(0x3FFF, "A=1")
+    assert (memory.read(0x3FFF), memory.read(0)) == ("A=1", "")
+    memory.clear()
+    assert memory.read(0x3FFF) == ""
+
+
+def test_there_are_16384_lines_of_2048_characters() -> None:
+    memory = ConfigMemory()
+    memory.write(0, "x" * 2048)
+    with pytest.raises(ConfigError, match="2049 characters are too many"):
+        memory.write(0, "x" * 2049)
+    with pytest.raises(ConfigError, match="no configuration line 4000"):
+        memory.write(16384, "A=1")
+    with pytest.raises(ConfigError, match="no configuration line 4000"):
+        memory.read(16384)
+
+
+def test_flash_memory_is_copied(separate: Acf) -> None:
+    assert ConfigMemory(separate).read(1) == separate.lines[1]
+
+
+def test_the_whole_is_every_line_in_order(separate: Acf) -> None:
+    memory = ConfigMemory()
+    for number, line in reversed(list(enumerate(separate.lines))):
+        memory.write(2 * number, line)
+    assert memory.whole().lines == separate.lines
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("garbage", "garbage"),
+        ("PARAMETER0=Exposures", "PARAMETER0"),
+        ("PIXELCOUNT=many", "PIXELCOUNT"),
+        ("TAPLINE0=AD17L, 1, 0", "AD17L"),
+        ("LINE2=X; GOTO Nowhere", "no label 'Nowhere'"),
+        ("LINE2=Y; GOTO Main", "no state 'Y'"),
+        ("MOD4/LVLC_V1=high", "neither a voltage nor a constant"),
+    ],
+)
+def test_wrong_lines_are_named(separate: Acf, line: str, reason: str) -> None:
+    memory = ConfigMemory(separate)
+    key = line.partition("=")[0]
+    memory.write(separate.line_number(key) if key in separate else 500, line)
+    with pytest.raises(ConfigError, match=reason):
+        memory.whole()
+
+
+def test_a_bias_may_be_a_constant(separate: Acf, changed: Change) -> None:
+    check(changed(separate, **{"CONSTANTS": 1, "CONSTANT0": "VDD = 5", "MOD4/LVLC_V1": "vdd", "MOD4/LVLC_V2": ""}))
+
+
+def test_constants_are_found_without_comments() -> None:
+    acf = Acf({"CONSTANTS": "3", "CONSTANT0": "# A=1", "CONSTANT1": "b = -2", "CONSTANT2": ""})
+    assert constants(acf) == {"B": "-2"}
+
+
+def test_comments_and_empty_lines_are_no_script() -> None:
+    acf = Acf({"LINES": "4", "LINE0": "# GOTO nowhere", "LINE1": "", "LINE2": "Main:", "LINE3": "X"})
+    assert script_lines(acf) == ["Main:", "X"]
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "belongs"),
+    [
+        (Part.CDS, "TAPLINE12", True),
+        (Part.CDS, "SHD2", True),
+        (Part.CDS, "TRIGOUTFORCE", False),
+        (Part.SYSTEM, "TRIGOUTFORCE", True),
+        (Part.TIMING, "LINE3", True),
+        (Part.TIMING, "STATE3/MOD4", True),
+        (Part.TIMING, "LINECOUNT", False),
+        (Part.PARAMETERS, "PARAMETER3", True),
+        (Part.PARAMETERS, "LINE3", False),
+    ],
+)
+def test_each_narrow_command_has_its_keys(part: Part, key: str, belongs: bool) -> None:
+    assert bool(part.value.fullmatch(key)) is belongs
+
+
+def test_a_module_has_its_keys() -> None:
+    assert module_keys(1).fullmatch("MOD1/LABEL1")
+    assert not module_keys(1).fullmatch("MOD11/LABEL1")
+    assert module_keys(4, only_dio=True).fullmatch("MOD4/DIO_POWER")
+    assert not module_keys(4, only_dio=True).fullmatch("MOD4/LVLC_V1")
+
+
+def test_merging_replaces_the_part_and_keeps_the_rest(separate: Acf) -> None:
+    acf = merged(separate, {"PIXELCOUNT": "9", "LINECOUNT": "9"}, Part.CDS.value)
+    assert acf.pixel_count == 9
+    assert acf.taps == ()
+    assert acf.parameters == separate.parameters
+
+
+def test_a_part_is_read_even_if_another_is_wrong(separate: Acf) -> None:
+    memory = ConfigMemory(separate)
+    memory.write(500, "TRIGOUTFORCE=1")
+    memory.write(501, "LINECOUNT=many")
+    with pytest.raises(ConfigError):
+        memory.part(Part.CDS.value)
+    assert memory.part(Part.PARAMETERS.value)["PARAMETER1"] == "Exposures=0"
+
+
+def test_real_configurations_are_accepted(real: Acf) -> None:
+    assert ConfigMemory(real).whole().lines == real.lines
+
+
+def test_the_demonstration_is_accepted(demo: Acf) -> None:
+    assert ConfigMemory(demo).whole().lines == demo.lines

@@ -1,0 +1,89 @@
+"""CCD power at chosen times."""
+
+import pytest
+
+from archon_ioc.errors import StateError
+from archon_ioc.protocol.enums import Power
+from archon_ioc.sim.faults import Faults
+from archon_ioc.sim.power import PowerSequence, step_level
+
+
+def test_power_walks_from_not_configured_to_on() -> None:
+    power = PowerSequence(Faults())
+    assert power.state(0) is Power.NOT_CONFIGURED
+    power.configure(5)
+    assert power.state(5) is Power.OFF
+    power.switch_on(10)
+    assert power.state(10.5) is Power.INTERMEDIATE
+    assert power.state(11) is Power.ON
+    power.switch_off(20)
+    assert power.state(20.5) is Power.INTERMEDIATE
+    assert power.level(20.25) == 0.75
+    assert power.state(21) is Power.OFF
+
+
+def test_power_needs_a_configuration() -> None:
+    with pytest.raises(StateError, match="APPLYALL"):
+        PowerSequence(Faults()).switch_on(0)
+
+
+def test_power_that_is_on_cannot_be_switched_on() -> None:
+    power = PowerSequence(Faults())
+    power.configure(0)
+    power.switch_on(0)
+    power.switch_on(0.5)
+    with pytest.raises(StateError, match="already"):
+        power.switch_on(2)
+
+
+def test_a_configuration_switches_off_at_once() -> None:
+    power = PowerSequence(Faults())
+    power.configure(0)
+    power.switch_on(0)
+    power.configure(2)
+    assert (power.state(2), power.level(2), power.is_wanted) == (Power.OFF, 0, False)
+
+
+def test_after_a_trip_another_configuration_is_needed() -> None:
+    power = PowerSequence(Faults())
+    power.configure(0)
+    power.switch_on(0)
+    power.trip(2)
+    assert power.state(2) is Power.OFF
+    with pytest.raises(StateError, match="APPLYALL"):
+        power.switch_on(3)
+    power.configure(4)
+    power.switch_on(4)
+    assert power.state(5) is Power.ON
+
+
+def test_a_ramp_that_turns_back_starts_where_it_is() -> None:
+    power = PowerSequence(Faults())
+    power.configure(0)
+    power.switch_on(0)
+    power.switch_off(0.5)
+    assert power.level(0.75) == 0.25
+    assert power.state(1) is Power.OFF
+
+
+def test_power_may_be_stuck() -> None:
+    power = PowerSequence(Faults(power_stuck=True))
+    power.configure(0)
+    power.switch_on(0)
+    assert power.state(100) is Power.INTERMEDIATE
+
+
+def test_an_instant_ramp_takes_no_time() -> None:
+    power = PowerSequence(Faults(), instant=True)
+    power.configure(0)
+    power.switch_on(0)
+    assert power.state(0) is Power.ON
+    power.switch_off(0)
+    assert power.state(0) is Power.OFF
+
+
+@pytest.mark.parametrize(
+    ("level", "levels"), [(0, [0, 0]), (0.25, [0.5, 0]), (0.5, [1, 0]), (0.75, [1, 0.5]), (1, [1, 1])]
+)
+def test_groups_follow_each_other(level: float, levels: list[float]) -> None:
+    assert [step_level(level, step, 2) for step in (0, 1)] == levels
