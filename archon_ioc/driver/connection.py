@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from archon_ioc.protocol.wire import (
 )
 
 WINDOW = 64
-"""Commands on the way at once in `Connection.request_many`; above 100 real controllers lost replies."""
+"""Commands on the way at once; above 100 real controllers lost replies."""
 
 
 def cut_records(records: memoryview, header: bytes, payload: memoryview) -> int:
@@ -47,7 +48,6 @@ class _Request:
 
     command: Command
     future: asyncio.Future[Message | LinkError]
-    received: int = 0
     on_blocks: Callable[[int], None] | None = None
 
 
@@ -56,6 +56,9 @@ class Connection(asyncio.BufferedProtocol):
 
     The first time-out, wrong byte or lost socket breaks it: every waiting request fails with the same
     `LinkError`, and the owner opens a new one.
+
+    The controller does one command at a time, so the time-out of a command runs from when the one before it was
+    answered, and of a fetch from its last block. It runs also when nobody waits for the answer any more.
     """
 
     def __init__(self) -> None:
@@ -64,9 +67,15 @@ class Connection(asyncio.BufferedProtocol):
         self._waiting: dict[int, _Request] = {}
         self._last_ref = REFERENCES - 1
         self._fetch: _Request | None = None
-        self._quiet = asyncio.Event()  # set while no fetch fills the line
-        self._quiet.set()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._line = asyncio.Lock()  # first come, first served
+        self._answered = asyncio.Event()
         self._broken: asyncio.Future[LinkError] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it can be used no more; its owner may not have noticed yet."""
+        return self._broken.done()
 
     async def lost(self) -> LinkError:
         """Wait until the link breaks and return why."""
@@ -81,10 +90,10 @@ class Connection(asyncio.BufferedProtocol):
 
         Raises:
             RejectedError: if the controller answers ``?``.
+            InputError: if the text cannot be sent.
             LinkError: if the link breaks, or is broken already.
         """
-        await self._wait_quiet()
-        request = self._send([command])[0]
+        (request,) = await self._send([command])
         return self._text(request, await self._answer(request))
 
     async def request_many(
@@ -97,21 +106,19 @@ class Connection(asyncio.BufferedProtocol):
         Raises:
             RejectedError: for the first command that the controller answers with ``?``; later ones may have
                 been executed.
+            InputError: if a text cannot be sent.
             LinkError: if the link breaks.
         """
         texts: list[str] = []
         for batch in _batches(commands, WINDOW):
-            await self._wait_quiet()
-            requests = self._send(batch)
+            requests = await self._send(batch)
             answers = [await self._answer(request) for request in requests]
             texts += [self._text(request, answer) for request, answer in zip(requests, answers, strict=True)]
             if on_reply:
                 on_reply(len(texts))
         return texts
 
-    async def fetch(
-        self, command: Command, into: memoryview, on_blocks: Callable[[int], None] | None = None
-    ) -> None:
+    async def fetch(self, command: Command, into: memoryview, on_blocks: Callable[[int], None] | None = None) -> None:
         """Send a FETCH and write its blocks into ``into``, which holds ``command.blocks`` times 1024 bytes.
 
         Other requests wait until it is over: the controller answers nothing meanwhile. The time-out of the
@@ -121,10 +128,12 @@ class Connection(asyncio.BufferedProtocol):
             RejectedError: if the controller answers ``?``.
             LinkError: if the link breaks.
         """
-        await self._wait_quiet()
-        request = self._send([command], into)[0]
+        (request,) = await self._send([command], into)
         request.on_blocks = on_blocks
-        self._text(request, await self._answer(request))
+        try:
+            self._text(request, await self._answer(request))
+        finally:
+            request.on_blocks = None  # blocks may still come after the asker was cancelled
 
     # asyncio's side
 
@@ -157,53 +166,55 @@ class Connection(asyncio.BufferedProtocol):
 
     # our side
 
-    def _send(self, commands: Sequence[Command], into: memoryview | None = None) -> list[_Request]:
+    async def _send(self, commands: Sequence[Command], into: memoryview | None = None) -> list[_Request]:
+        async with self._line:
+            while self._fetch is not None or len(self._waiting) + len(commands) > WINDOW:
+                self._answered.clear()
+                await self._answered.wait()
+            return self._post(commands, into)
+
+    def _post(self, commands: Sequence[Command], into: memoryview | None) -> list[_Request]:
         if self._broken.done() or self._transport is None:
             raise self._broken.result() if self._broken.done() else LinkError("not connected")
+        refs = list(itertools.islice(self._free_refs(), len(commands)))
+        wire = b"".join(encode(ref, command.text) for ref, command in zip(refs, commands, strict=True))
+        if into is not None:
+            self._deframer.expect_blocks(refs[0], commands[0].blocks, into)
+        # Whatever cannot be sent was refused above, so each of these gets its answer.
         loop = asyncio.get_running_loop()
-        requests: list[_Request] = []
-        wire: list[bytes] = []
-        for command in commands:
-            ref = self._free_ref()
-            wire.append(encode(ref, command.text))
-            self._waiting[ref] = request = _Request(command, loop.create_future())
-            requests.append(request)
-            if into is not None:
-                self._deframer.expect_blocks(ref, command.blocks, into)
-                self._fetch = request
-                self._quiet.clear()
-        self._transport.write(b"".join(wire))
+        requests = [_Request(command, loop.create_future()) for command in commands]
+        was_idle = not self._waiting
+        self._waiting.update(zip(refs, requests, strict=True))
+        self._last_ref = refs[-1]
+        if into is not None:
+            self._fetch = requests[0]
+        self._transport.write(wire)
+        if was_idle:
+            self._watch()
         return requests
 
-    def _free_ref(self) -> int:
+    def _free_refs(self) -> Iterator[int]:
         # A number is in use while its reply is outstanding, also when the asker has gone.
-        for step in range(1, REFERENCES + 1):
-            ref = (self._last_ref + step) % REFERENCES
-            if ref not in self._waiting:
-                self._last_ref = ref
-                return ref
-        raise LinkError(f"{REFERENCES} commands are unanswered")
+        following = (ref % REFERENCES for ref in range(self._last_ref + 1, self._last_ref + 1 + REFERENCES))
+        return (ref for ref in following if ref not in self._waiting)
 
     async def _answer(self, request: _Request) -> Message | LinkError:
-        while True:
-            seen = request.received
-            try:
-                async with asyncio.timeout(request.command.timeout):
-                    # Shielded: a reply may still come after the asker was cancelled.
-                    return await asyncio.shield(request.future)
-            except TimeoutError:
-                if request.received == seen:
-                    self._break(CommandTimeoutError(request.command.text[:60], request.command.timeout))
+        # Shielded: a reply may still come after the asker was cancelled.
+        return await asyncio.shield(request.future)
 
-    async def _wait_quiet(self) -> None:
-        while self._fetch is not None:
-            fetch, seen = self._fetch, self._fetch.received
-            try:
-                async with asyncio.timeout(fetch.command.timeout):
-                    await self._quiet.wait()
-            except TimeoutError:
-                if fetch.received == seen and self._fetch is fetch:
-                    self._break(CommandTimeoutError(fetch.command.text, fetch.command.timeout))
+    def _oldest(self) -> _Request | None:
+        return next(iter(self._waiting.values()), None)
+
+    def _watch(self) -> None:
+        """Let the time-out of the oldest request begin."""
+        if self._alarm:
+            self._alarm.cancel()
+        oldest, self._alarm = self._oldest(), None
+        if oldest:
+            self._alarm = asyncio.get_running_loop().call_later(oldest.command.timeout, self._missed, oldest)
+
+    def _missed(self, request: _Request) -> None:
+        self._break(CommandTimeoutError(request.command.text[:60], request.command.timeout))
 
     def _text(self, request: _Request, answer: Message | LinkError) -> str:
         if isinstance(answer, LinkError):
@@ -216,23 +227,24 @@ class Connection(asyncio.BufferedProtocol):
         request = self._waiting.get(message.ref)
         if request is None:
             raise ProtocolError(f"a reply to nobody: {message!r:.80}")
+        is_oldest = request is self._oldest()
         if isinstance(message, Blocks):
-            request.received = message.received
             if request.on_blocks:
                 request.on_blocks(message.received)
-            if not message.is_complete:
-                return
         elif request is self._fetch and isinstance(message, Reply):
             raise ProtocolError(f"text instead of blocks: {message.text[:40]!r}")
-        del self._waiting[message.ref]
-        self._resolve(request, message)
+        if not isinstance(message, Blocks) or message.is_complete:
+            del self._waiting[message.ref]
+            self._resolve(request, message)
+        if is_oldest:
+            self._watch()
 
     def _resolve(self, request: _Request, answer: Message | LinkError) -> None:
         if request is self._fetch:
             self._fetch = None
-            self._quiet.set()
         if not request.future.done():
             request.future.set_result(answer)
+        self._answered.set()
 
     def _break(self, error: LinkError) -> None:
         if self._broken.done():
@@ -243,6 +255,7 @@ class Connection(asyncio.BufferedProtocol):
         for request in self._waiting.values():
             self._resolve(request, error)
         self._waiting.clear()
+        self._watch()
 
 
 @contextlib.asynccontextmanager
@@ -260,6 +273,8 @@ async def connect(host: str, port: int, timeout: float = 5.0) -> AsyncGenerator[
         raise LinkError(f"{host}:{port} does not answer within {timeout:g} s") from None
     except OSError as error:
         raise LinkError(f"cannot connect to {host}:{port}: {error.strerror or error}") from error
+    except (UnicodeError, OverflowError) as error:  # what the system makes of an address that is none
+        raise LinkError(f"cannot connect to {host}:{port}: {error}") from error
     try:
         yield connection
     finally:
