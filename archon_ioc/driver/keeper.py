@@ -64,6 +64,18 @@ class Keeper:
             raise LinkError(f"{self.config.name} is not connected: {self.state.reason or 'not started'}")
         return self._connection
 
+    async def until_up(self, timeout: float) -> None:
+        """Wait until the link is UP, also when one has just broken and the state does not say so yet.
+
+        Raises:
+            TimeoutError: if that takes longer than ``timeout`` seconds.
+        """
+
+        def is_usable(state: ControllerState) -> bool:
+            return state.is_up and self._connection is not None and not self._connection.is_broken
+
+        await self.live.until(is_usable, timeout)
+
     async def request(self, command: Command) -> str:
         """Send a command and return the text of its reply; after a rejection the log says why.
 

@@ -26,6 +26,7 @@ class Script:
     do_flush: str | None
     flush_count: str | None
     external_trigger: str | None
+    external_trigger_value: int
 
     @classmethod
     def of(cls, acf: Acf, names: ScriptConfig) -> "Script":
@@ -39,6 +40,7 @@ class Script:
             raise ConfigError(f"the script has no parameter {names.exposures!r} to start exposures", path=acf.path)
         integration, unit = _integration(acf, names)
         auto_flush = acf.parameter_name(names.auto_flush)
+        external_trigger = acf.parameter_name(names.external_trigger)
         return cls(
             exposures=exposures,
             integration=integration,
@@ -50,7 +52,8 @@ class Script:
             auto_flush_value=acf.parameters[auto_flush] if auto_flush else 0,
             do_flush=acf.parameter_name(names.do_flush),
             flush_count=acf.parameter_name(names.flush_count),
-            external_trigger=acf.parameter_name(names.external_trigger),
+            external_trigger=external_trigger,
+            external_trigger_value=acf.parameters[external_trigger] if external_trigger else 0,
         )
 
     def ticks(self, seconds: float) -> int:
@@ -69,6 +72,12 @@ class Script:
         """Return the parameters with which the script does nothing but wait."""
         names = (self.continuous, self.exposures, self.readout, self.abort, self.do_flush)
         return {name: 0 for name in names if name}
+
+    def resting(self) -> dict[str, int]:
+        """Return the parameters that decide how the script waits, as the configuration has them."""
+        flush = {self.auto_flush: self.auto_flush_value} if self.auto_flush else {}
+        trigger = {self.external_trigger: self.external_trigger_value} if self.external_trigger else {}
+        return flush | trigger
 
 
 def _integration(acf: Acf, names: ScriptConfig) -> tuple[str, str]:

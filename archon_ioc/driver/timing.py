@@ -80,22 +80,30 @@ class Timing:
         if script.auto_flush:
             values[script.auto_flush] = 0  # a flush between integration and readout would eat the image
         if script.readout:
-            values[script.readout] = int(integration.readout)
+            values[script.readout] = int(integration.readout and not integration.triggered)  # see `begin`
         elif not integration.readout:
             raise StateError("this timing script reads out by itself; it has no parameter to hold the readout")
         if script.external_trigger:
             values[script.external_trigger] = int(integration.triggered)
         elif integration.triggered:
             raise StateError(f"this timing script has no parameter {self._names.external_trigger!r}")
+        if integration.triggered and self._keeper.state.acf and not self._keeper.state.acf.number("TRIGINENABLE", 0):
+            raise StateError("the configuration does not listen to Trigger In: TRIGINENABLE is 0")
         values[script.integration] = script.ticks(integration.seconds)
-        values[script.exposures] = 1
+        values[script.exposures] = int(not integration.triggered)
         await self._keeper.request(commands.hold_timing())
         await self.set_parameters(values)
         return await self._keeper.refresh_frames()
 
-    async def begin(self) -> None:
-        """Let the prepared cores run: the exposure starts now."""
+    async def begin(self, *, triggered: bool = False) -> None:
+        """Let the prepared cores run: the exposure starts now, or with the next pulse on Trigger In.
+
+        A pulse restarts the script, which begins with what is due: that is set when the script already waits.
+        """
         await self._keeper.request(commands.release_timing())
+        if triggered:
+            script = self.script()
+            await self.set_parameters({name: 1 for name in (script.exposures, script.readout) if name})
 
     async def read_early(self) -> None:
         """End the running integration and read out what was collected.
@@ -118,18 +126,14 @@ class Timing:
             LinkError: if the link is not UP or breaks.
         """
         script = self.script()
-        values = script.quiet()  # before the reset: the script looks at them first thing after it
-        if script.auto_flush:
-            values[script.auto_flush] = script.auto_flush_value
-        await self.set_parameters(values)
+        # Before the reset: the script looks at them first thing after it.
+        await self.set_parameters({**script.quiet(), **script.resting()})
         await self._keeper.request(commands.reset_timing())
         await self._keeper.request(commands.release_timing())
 
     async def rest(self) -> None:
-        """Return to idle flushing after an exposure."""
-        script = self.script()
-        if script.auto_flush:
-            await self.set_parameters({script.auto_flush: script.auto_flush_value})
+        """Let the script idle after an exposure as the configuration has it."""
+        await self.set_parameters(self.script().resting())
 
     async def flush(self, count: int) -> None:
         """Start clearing the CCD ``count`` times.
@@ -143,28 +147,35 @@ class Timing:
         counts = {script.flush_count: count} if script.flush_count else {}
         await self.set_parameters({**script.quiet(), **counts, script.do_flush: 1})
 
-    async def new_frame(self, before: FrameStatus, *, triggered: bool = False) -> BufferInfo:
+    async def frame_start(self, before: FrameStatus) -> None:
+        """Wait, without a limit, until a frame that is not in ``before`` begins.
+
+        Raises:
+            ReadoutError: if the controller was restarted, or the link does not come back.
+        """
+        while True:
+            if _new_buffer(await self._patiently(before), before):
+                return
+            await asyncio.sleep(self._keeper.config.frame_period)
+
+    async def new_frame(self, before: FrameStatus) -> BufferInfo:
         """Wait until a frame that is not in ``before`` is complete, and return its buffer.
 
-        A lost link is waited for: the controller reads out without us. ``triggered`` waits for the first line
-        without a limit.
+        A lost link is waited for: the controller reads out without us.
 
         Raises:
             ReadoutError: if no frame starts in time, one stops growing, or the controller was restarted.
         """
-        old = {(buffer.frame, buffer.timestamp) for buffer in before.buffers}
-        limit = None if triggered else self._names.readout_start
+        limit = self._names.readout_start
         seen, since = None, time.monotonic()
         while True:
-            frames = await self._patiently(before)
-            fresh = [b for b in frames.buffers if b.frame and (b.frame, b.timestamp) not in old]
-            current = max(fresh, key=lambda b: b.timestamp) if fresh else None
+            current = _new_buffer(await self._patiently(before), before)
             if current and current.complete:
                 return current
             growth = (current.frame, current.lines, current.pixels) if current else None
             if growth != seen:
                 seen, since, limit = growth, time.monotonic(), self._names.readout_stall
-            if limit is not None and time.monotonic() - since > limit:
+            if time.monotonic() - since > limit:
                 raise ReadoutError(_stalled(current, limit))
             await asyncio.sleep(self._keeper.config.frame_period)
 
@@ -188,7 +199,7 @@ class Timing:
             ReadoutError: if that takes more than a minute.
         """
         try:
-            await self._keeper.live.until(lambda state: state.is_up, _RELINK_SECONDS)
+            await self._keeper.until_up(_RELINK_SECONDS)
         except TimeoutError:
             raise ReadoutError(f"the link did not come back within {_RELINK_SECONDS:g} s") from None
 
@@ -251,6 +262,13 @@ def readout_progress(state: ControllerState) -> Progress | None:
         return None
     split = 2 if writing.mode is FrameMode.SPLIT else 1  # LINES counts per tap, HEIGHT both halves
     return Progress(Step.READING, writing.lines, writing.height // split)
+
+
+def _new_buffer(frames: FrameStatus, before: FrameStatus) -> BufferInfo | None:
+    """Return the buffer of the newest frame that is not in ``before``, None if there is none."""
+    old = {(buffer.frame, buffer.timestamp) for buffer in before.buffers}
+    fresh = [b for b in frames.buffers if b.frame and (b.frame, b.timestamp) not in old]
+    return max(fresh, key=lambda b: b.timestamp) if fresh else None
 
 
 def _stalled(current: BufferInfo | None, limit: float) -> str:

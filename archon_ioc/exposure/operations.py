@@ -28,29 +28,29 @@ class Operations:
         """Upload, verify and apply the chosen ACF. CCD power is off afterwards."""
         if not start:
             return
-        self.camera.require_idle()
         path = self.controller.status.config_file
         if not path:
             raise StateError("ArchonConfigFile names no file")
-        await self.controller.write_config(path, applyall=True)
+        async with self.camera.undisturbed():
+            await self.controller.write_config(path, applyall=True)
 
     async def power(self, on: int) -> None:
         """Switch the CCD power and wait until it has the new state."""
-        self.camera.require_idle()
-        await self.controller.power(bool(on))
+        async with self.camera.undisturbed():
+            await self.controller.power(bool(on))
 
     async def bin(self, **factors: int) -> None:
         """Set the binning on the CCD, ``hbin`` or ``vbin``; 1 is none."""
-        self.camera.require_idle()
-        await self.controller.set_window(**factors)
+        async with self.camera.undisturbed():
+            await self.controller.set_window(**factors)
 
     async def set_data_type(self, index: int) -> None:
         """Choose 16 or 32 bits per pixel by areaDetector's index of UInt16 (3) or UInt32 (5)."""
         modes = {3: SampleMode.BITS16, 5: SampleMode.BITS32}
         if index not in modes:
             raise InputError("an Archon stores UInt16 or UInt32")
-        self.camera.require_idle()
-        await self.controller.write_line("SAMPLEMODE", int(modes[index]))
+        async with self.camera.undisturbed():
+            await self.controller.write_line("SAMPLEMODE", int(modes[index]))
 
     def require_mono(self, index: int) -> None:
         """Refuse every colour mode but Mono."""
@@ -73,8 +73,9 @@ class Operations:
     async def reset(self, start: int = 1) -> None:
         """Abort what is running, and restart the timing script idle."""
         if start:
-            await self.camera.abort("reset")
-            await self.controller.reset()
+            await self.camera.abort("aborted by a reset")
+            async with self.camera.undisturbed():
+                await self.controller.reset()
 
 
 def heater_key(state: ControllerState) -> str:

@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.state import ControllerState
@@ -18,10 +22,26 @@ _FRAME_TYPES = ("Normal", "Background", "FlatField", "DblCorrelation")
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Begin and end of the integration, UTC."""
+    """Begin and end of the integration, UTC, and for how many seconds light was collected in between."""
 
     started: datetime
     ended: datetime
+    seconds: float
+
+    @classmethod
+    def spanning(cls, moments: Sequence["Moments"]) -> "Moments":
+        """Return those of the sum of several integrations."""
+        return cls(moments[0].started, moments[-1].ended, sum(moment.seconds for moment in moments))
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """What was fetched: the pixels of one frame, or the sum of ``summed`` frames of which ``info`` is the last."""
+
+    pixels: PixelArray
+    info: BufferInfo
+    moments: Moments
+    summed: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +58,35 @@ class Exposure:
     timestamp: float
 
 
-def develop(frames: Sequence[Frame], state: CameraState, moments: Moments, site: SiteConfig) -> Exposure:
-    """Make the image of one exposure, or of the sum of several. Blocks; for use in a thread.
+def add(total: PixelArray | None, frame: Frame) -> PixelArray:
+    """Return ``total`` with the pixels of a frame added; from None those of the frame. Blocks; for use in a thread.
+
+    Raises:
+        ReadoutError: if the frame does not fit its own geometry or the total.
+    """
+    pixels = geometry.pixels(frame)
+    if total is None:
+        return pixels
+    started = cast("npt.NDArray[np.uint32]", total) if total.flags.writeable else geometry.accumulate(None, total)
+    return geometry.accumulate(started, pixels)
+
+
+def develop(shot: Shot, state: CameraState, site: SiteConfig) -> Exposure:
+    """Make the image of one exposure. Blocks; for use in a thread.
 
     Args:
-        frames: what was fetched, in order of time; one unless exposures are summed.
+        shot: what was fetched.
         state: the camera with the settings of this exposure.
-        moments: when the light was collected.
         site: the CCDs and the header cards of the site.
 
     Raises:
-        ReadoutError: if a frame does not fit its own geometry.
+        ReadoutError: if the frame cannot be divided among the taps.
         ConfigError: if the CCDs of the site file do not fit the configuration.
     """
-    info = frames[-1].info
-    arrays = [geometry.pixels(frame) for frame in frames]
-    picture = arrays[0] if len(arrays) == 1 else _sum(arrays)
+    picture = shot.pixels
     if site.detectors:
         taps = state.controller.acf.taps if state.controller.acf else ()
-        images = geometry.split(picture, geometry.areas_of(info, taps), site.detectors)
+        images = geometry.split(picture, geometry.areas_of(shot.info, taps), site.detectors)
     else:
         picture = _windowed(picture, state)
         images = {geometry.WHOLE_FRAME: picture}
@@ -64,9 +94,9 @@ def develop(frames: Sequence[Frame], state: CameraState, moments: Moments, site:
     return Exposure(
         picture=geometry.flip(picture, *reverse),
         images={name: geometry.flip(image, *reverse) for name, image in images.items()},
-        facts=_facts(info, state, moments, site, summed=len(frames)),
+        facts=_facts(shot, state, site),
         settings=state.settings,
-        timestamp=moments.started.timestamp(),
+        timestamp=shot.moments.started.timestamp(),
     )
 
 
@@ -84,13 +114,6 @@ def ccd_temperature(state: ControllerState, sensor: str) -> float | None:
     return next(iter(first.sensors.values())) if first else None
 
 
-def _sum(arrays: Sequence[PixelArray]) -> PixelArray:
-    total = geometry.accumulate(None, arrays[0])
-    for array in arrays[1:]:
-        total = geometry.accumulate(total, array)
-    return total
-
-
 def _windowed(picture: PixelArray, state: CameraState) -> PixelArray:
     columns, rows = state.full_size
     x, y, width, height = state.window
@@ -101,21 +124,20 @@ def _windowed(picture: PixelArray, state: CameraState) -> PixelArray:
     return geometry.crop(picture, x // hbin, y // vbin, max(width // hbin, 1), max(height // vbin, 1))
 
 
-def _facts(info: BufferInfo, state: CameraState, moments: Moments, site: SiteConfig, *, summed: int) -> header.Facts:
+def _facts(shot: Shot, state: CameraState, site: SiteConfig) -> header.Facts:
     settings, controller = state.settings, state.controller
-    window, seconds = controller.window, (moments.ended - moments.started).total_seconds()
-    acf = controller.acf
+    window, acf, moments = controller.window, controller.acf, shot.moments
     is_whole = bool(site.detectors) or state.window == (0, 0, *state.full_size)
     return header.Facts(
         number=settings.files.number,
         image_type=header.image_type(_FRAME_TYPES[settings.frame_type], settings.seconds),
-        requested_seconds=settings.seconds,
-        exposure_seconds=seconds * summed,
-        dark_seconds=seconds * summed,
+        requested_seconds=settings.seconds * shot.summed,
+        exposure_seconds=moments.seconds,
+        dark_seconds=moments.seconds,
         started=moments.started,
         ended=moments.ended,
         written=datetime.now(UTC),
-        buffer=info,
+        buffer=shot.info,
         controller=controller.name,
         system=controller.system,
         status=controller.status,
@@ -124,7 +146,7 @@ def _facts(info: BufferInfo, state: CameraState, moments: Moments, site: SiteCon
         acf_digest=acf.digest if acf else "",
         binning=(window.hbin, window.vbin) if window else (1, 1),
         window=None if is_whole else state.window,
-        summed=summed,
+        summed=shot.summed,
         observatory=site.header.observatory,
         instrument=site.header.instrument,
         extra=site.header.cards,

@@ -1,13 +1,19 @@
 """Shutter: moved by the Archon's trigger output, by another IOC's PVs, or by nobody."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from archon_ioc.driver.controller import ArchonController
-from archon_ioc.errors import StateError
-from archon_ioc.exposure.settings import ExposureSettings, ShutterMode
+from archon_ioc.errors import ArchonError, StateError
+from archon_ioc.exposure.settings import ExposureSettings, ShutterMode, TriggerMode
+
+log = logging.getLogger(__name__)
+
+_HASTY = 0.8
+"""Seconds for closing when an exposure was cut short: the timing script has to be stopped as well, within 3 s."""
 
 
 class PvShutter(Protocol):
@@ -31,15 +37,19 @@ class Shutter:
         self._controller = controller
         self._pv_shutter = pv_shutter
         self._show = show
+        self._left_open: ShutterMode | None = None  # by hand, and how
 
-    def check(self, mode: ShutterMode) -> None:
-        """Refuse a mode that needs what is not there.
+    def check(self, settings: ExposureSettings) -> None:
+        """Refuse settings that need what is not there.
 
         Raises:
-            StateError: if the site file names no PVs for "EPICS PV".
+            StateError: if the site file names no PVs for "EPICS PV", or these would have to follow Trigger In.
         """
-        if mode is ShutterMode.EPICS_PV:
-            self._require_pv_shutter()
+        if not self.is_moved_by_host(settings):
+            return
+        self._require_pv_shutter()
+        if settings.trigger_mode is TriggerMode.EXTERNAL:
+            raise StateError("a shutter of another IOC cannot follow Trigger In; choose another ShutterMode")
 
     def is_moved_by_host(self, settings: ExposureSettings) -> bool:
         """Whether we open and close it, not the timing script."""
@@ -57,27 +67,50 @@ class Shutter:
             await self._follow_script()
         else:
             await self._force(False)
+        self._left_open = None
+        self._show(False)
 
     @asynccontextmanager
     async def opened(self, settings: ExposureSettings) -> AsyncGenerator[None]:
-        """Keep the shutter open for the length of the block, also when it ends with an error."""
-        if not self.is_moved_by_host(settings):
-            self._show(settings.takes_light and settings.shutter_mode is ShutterMode.DETECTOR)
+        """Keep the shutter open for the length of the block, also when it ends with an error.
+
+        Raises:
+            StateError: if a shutter of another IOC does not say that it moved.
+        """
+        if self.is_moved_by_host(settings):
+            async with self._opened_by_pv(settings):
+                yield
+        elif settings.takes_light and settings.shutter_mode is ShutterMode.DETECTOR:
+            self._show(True)
             try:
                 yield
             finally:
                 self._show(False)
-            return
+        else:
+            yield
+
+    @asynccontextmanager
+    async def _opened_by_pv(self, settings: ExposureSettings) -> AsyncGenerator[None]:
         shutter = self._require_pv_shutter()
+        patience: float | None = _HASTY
         try:
             await shutter.open()
             self._show(True)
             await asyncio.sleep(settings.shutter_open_delay)
             yield
+            patience = None
         finally:
-            await shutter.close()
-            self._show(False)
+            await self._close_by_pv(shutter, patience)
         await asyncio.sleep(settings.shutter_close_delay)
+
+    async def _close_by_pv(self, shutter: PvShutter, patience: float | None) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                await shutter.close()
+        except TimeoutError:
+            raise StateError(f"the shutter was told to close but is not closed after {patience:g} s") from None
+        self._left_open = None
+        self._show(False)
 
     async def set(self, mode: ShutterMode, is_open: bool) -> None:
         """Open or close it by hand.
@@ -92,7 +125,18 @@ class Shutter:
             await (shutter.open() if is_open else shutter.close())
         else:
             raise StateError("ShutterMode is None: there is no shutter to move")
+        self._left_open = mode if is_open else None
         self._show(is_open)
+
+    async def close_left_open(self) -> None:
+        """Close it if it was left open by hand; when that fails, say so in the log."""
+        if self._left_open is None:
+            return
+        try:
+            async with asyncio.timeout(_HASTY):
+                await self.set(self._left_open, False)
+        except (ArchonError, TimeoutError) as error:
+            log.error("the shutter may be open: %s", str(error) or f"not closed after {_HASTY:g} s")
 
     def _forced(self) -> bool | None:
         """True when forced open, False when forced closed, None when it follows the script."""

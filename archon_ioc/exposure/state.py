@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archon_ioc.driver.state import ControllerState
-from archon_ioc.exposure.phase import Outcome, Phase
+from archon_ioc.exposure.phase import Outcome, Phase, check_step
 from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.live import Live
 
@@ -79,3 +79,9 @@ class CameraState:
 def update(live: Live[CameraState], **changes: Any) -> None:
     """Replace fields of the state."""
     live.set(replace(live.value, **changes))
+
+
+def enter(live: Live[CameraState], phase: Phase) -> None:
+    """Take a step of the table of phases."""
+    check_step(live.value.phase, phase)
+    update(live, phase=phase)

@@ -1,0 +1,171 @@
+"""A camera on a simulated controller, as the tests of the exposure engine need it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.config import ControllerConfig, FilesConfig, ScriptConfig, SiteConfig
+from archon_ioc.driver.controller import ArchonController
+from archon_ioc.exposure.camera import Camera
+from archon_ioc.exposure.operations import Operations
+from archon_ioc.exposure.phase import Phase
+from archon_ioc.exposure.shutter import PvShutter
+from archon_ioc.exposure.state import CameraState
+from archon_ioc.sim.device import Answer, SimArchon
+from archon_ioc.sim.scene import Scene, TestPattern
+from archon_ioc.sim.server import SimServer
+
+SCRIPT = {
+    "ContinuousExposures": 0, "Exposures": 0, "IntMS": 0, "NoIntMS": 0, "ReadOut": 0, "AbortExposure": 0,
+    "DoFlush": 0, "AutoFlush": 1, "FlushCount": 2, "Lines": 20, "Pixels": 24, "HorizontalBinning": 1,
+    "VerticalBinning": 1,
+}  # fmt: skip
+"""Parameters of a script that integrates and reads out on separate demands."""
+TRIGGERED_SCRIPT = {
+    "ExternalTrigger": 1, "ContinuousExposures": 0, "Exposures": 0, "IntMS": 4, "NoIntMS": 0, "Lines": 20,
+    "Pixels": 25,
+}  # fmt: skip
+"""Parameters of a script that reads out by itself, and can wait for Trigger In."""
+TAPS = ("AD1L", "AD2R", "AD3L", "AD4R")
+
+
+def make_acf(
+    *, taps: tuple[str, ...] = TAPS, parameters: dict[str, int] = SCRIPT, lines: int = 20, pixels: int = 24, **keys: int
+) -> Acf:
+    """A small configuration; ``keys`` replaces or adds keys."""
+    values: dict[str, Any] = {
+        "FRAMEMODE": 2, "SAMPLEMODE": 0, "BIGBUF": 0, "PIXELCOUNT": pixels, "LINECOUNT": lines, "TRIGINENABLE": 0,
+        "TRIGOUTFORCE": 0, "TRIGOUTLEVEL": 0, "MOD2/HEATERATARGET": -100.0, **keys, "TAPLINES": len(taps),
+    }  # fmt: skip
+    values |= {f"TAPLINE{n}": f"{tap}, 1, 1000" for n, tap in enumerate(taps)}
+    values |= {"PARAMETERS": len(parameters)}
+    values |= {f"PARAMETER{n}": f"{name}={value}" for n, (name, value) in enumerate(parameters.items())}
+    script = ["Main:", "X; IF AbortExposure GOTO Main", "X; GOTO Main"]
+    values |= {"STATES": 1, "STATE0/NAME": "X", "LINES": len(script)}
+    values |= {f"LINE{n}": line for n, line in enumerate(script)}
+    system = "[SYSTEM]\nBACKPLANE_TYPE=1\nBACKPLANE_REV=5\nBACKPLANE_VERSION=1.0.1252\nMOD2_TYPE=11\n"
+    return Acf.parse(system + "[CONFIG]\n" + "\n".join(f"{key}={value}" for key, value in values.items()))
+
+
+class Recorder(SimArchon):
+    """A simulated controller that notes what it was told."""
+
+    def __init__(self, acf: Acf, **options: Any) -> None:
+        self.commands: list[str] = []
+        super().__init__(acf, **options)
+
+    def handle(self, command: str, now: float) -> Answer:
+        self.commands.append(command)
+        return super().handle(command, now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a test wants to differ from the usual."""
+
+    acf: Acf = field(default_factory=make_acf)
+    powered: bool = True
+    applied: bool = True
+    speed: float = 20.0
+    line_seconds: float = 0.02
+    scene: Scene = field(default_factory=TestPattern)
+    fetch_rate: float | None = None
+    site: dict[str, Any] = field(default_factory=dict[str, Any])
+    script: dict[str, Any] = field(default_factory=dict[str, Any])
+    shutter: PvShutter | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A camera that runs, and the simulated controller behind it."""
+
+    sim: SimServer
+    device: Recorder
+    controller: ArchonController
+    camera: Camera
+    folder: Path
+    running: asyncio.Task[None]
+    controlling: asyncio.Task[None]
+
+    @property
+    def operations(self) -> Operations:
+        return Operations(self.camera)
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the files that clients can see."""
+        return sorted(path.name for path in self.folder.iterdir() if path.is_file())
+
+    async def until(self, predicate: Callable[[CameraState], bool], timeout: float = 10.0) -> CameraState:
+        return await self.camera.live.until(predicate, timeout)
+
+    async def until_phase(self, phase: Phase) -> CameraState:
+        return await self.until(lambda state: state.phase is phase)
+
+    def start(self) -> asyncio.Task[None]:
+        """Begin an acquisition, as a client does."""
+        return asyncio.create_task(self.camera.acquire(), name="client")
+
+    async def good(self) -> None:
+        """Take an exposure, which must work whatever was before."""
+        before = self.files
+        done = self.camera.state.image.unique_id
+        self.camera.change(seconds=0.01, num_exposures=1, image_mode=0)
+        await self.camera.acquire()
+        assert len(self.files) == len(before) + 1
+        assert self.camera.state.image.unique_id == done + 1
+        assert self.camera.state.message == "Done"
+
+
+def make_site(folder: Path, port: int, setup: Setup) -> SiteConfig:
+    return SiteConfig(
+        controller=ControllerConfig(host="127.0.0.1", port=port, status_period=0.05, frame_period=0.005),
+        files=FilesConfig(path=folder / "images", state=folder / "state"),
+        script=ScriptConfig(**{"readout_start": 5.0, "readout_stall": 1.0, **setup.script}),
+        **setup.site,
+    )
+
+
+@asynccontextmanager
+async def running_camera(folder: Path, setup: Setup) -> AsyncIterator[Bench]:
+    (folder / "images").mkdir(exist_ok=True)
+    device = Recorder(setup.acf, applied=setup.applied, line_seconds=setup.line_seconds, now=-10.0)
+    if setup.powered:
+        device.handle("POWERON", -10.0)
+    async with SimServer(device, speed=setup.speed, scene=setup.scene, fetch_rate=setup.fetch_rate) as sim:
+        site = make_site(folder, sim.port, setup)
+        controller = ArchonController(site.controller.host, sim.port, config=site.controller, script=site.script)
+        camera = Camera(controller, site, setup.shutter)
+        async with asyncio.TaskGroup() as hardware:
+            controlling = hardware.create_task(controller.run())
+            running = asyncio.create_task(camera.run())
+            try:
+                await camera.live.until(lambda state: state.controller.is_up and state.file.path_exists, 10)
+                yield Bench(sim, device, controller, camera, folder / "images", running, controlling)
+            finally:
+                running.cancel()
+                await asyncio.wait([running])
+                controlling.cancel()
+        if not running.cancelled():
+            running.result()
+
+
+Benches = Callable[..., AbstractAsyncContextManager[Bench]]
+
+
+@pytest.fixture
+def benches(tmp_path: Path) -> Benches:
+    """Make a bench with what a test wants to be different: ``async with benches(speed=0) as bench``."""
+    return lambda **changes: running_camera(tmp_path, Setup(**changes))
+
+
+@pytest.fixture
+async def bench(benches: Benches) -> AsyncIterator[Bench]:
+    async with benches() as bench:
+        yield bench
