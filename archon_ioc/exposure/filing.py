@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from archon_ioc.config import DetectorConfig
-from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
+from archon_ioc.errors import ArchonError, SaveError, StateError
 from archon_ioc.exposure import files
 from archon_ioc.exposure.files import Naming
 from archon_ioc.exposure.picture import Exposure
-from archon_ioc.exposure.settings import FileSettings
+from archon_ioc.exposure.settings import LARGEST_NUMBER, FileSettings
 from archon_ioc.exposure.state import CameraState, update
 from archon_ioc.live import Live
 
@@ -52,9 +52,7 @@ class Filing:
         Raises:
             InputError: if no file name can be made of them.
         """
-        wanted = replace(self.settings, **changes)
-        if wanted.number < 0:
-            raise InputError(f"a file number cannot be {wanted.number}")
+        wanted = self.settings.changed(**changes)
         wanted = replace(wanted, path=files.normal_path(wanted.path))
         if wanted.name:
             _naming(wanted).full_name()
@@ -66,7 +64,8 @@ class Filing:
         """Find out whether files can be made in the folder, show and return it."""
         settings = self.settings
         problem = await asyncio.to_thread(files.path_problem, settings.path, settings.create_directory)
-        if settings.path == self.settings.path:
+        # While this one was looked at, another may have been chosen.
+        if (settings.path, settings.create_directory) == (self.settings.path, self.settings.create_directory):
             self._show(path_exists=not problem, message=problem)
         return not problem
 
@@ -102,15 +101,17 @@ class Filing:
             SaveError: if a file could not be written.
         """
         async with self._turn:
-            if self._last is None:
-                raise StateError("there is no image to write yet")
             self._show(writing=True, message="")
             try:
+                if self._last is None:
+                    raise StateError("there is no image to write yet")
                 names = await self._write(self._last)
             except ArchonError as error:
-                self._show(error=True, message=str(error), writing=False)
+                self._show(error=True, message=str(error)[:255])
                 raise
-            self._show(error=False, full_name=names[0], writing=False)
+            finally:
+                self._show(writing=False)
+            self._show(error=False, full_name=names[0])
             log.info("wrote %s", ", ".join(names))
 
     async def _write(self, exposure: Exposure) -> tuple[str, ...]:
@@ -119,10 +120,17 @@ class Filing:
         if self.settings.auto_increment:
             number = await asyncio.to_thread(_free_number, naming, ccds)
             naming = replace(naming, number=number)
-            self._set(replace(self.settings, number=number + 1))
-            await self._store()
+            self._set(replace(self.settings, number=min(number + 1, LARGEST_NUMBER)))
+            await self._store_number()
         facts = replace(exposure.facts, number=naming.number)
         return await asyncio.to_thread(files.save, exposure.images, facts, naming, self._detectors)
+
+    async def _store_number(self) -> None:
+        try:
+            await self._store()
+        except SaveError as error:
+            # An image is worth more than its number; files that exist are never written over.
+            log.error("the next file number is not kept: %s", error)
 
     def _set(self, settings: FileSettings) -> None:
         update(self._live, settings=replace(self._live.value.settings, files=settings))

@@ -2,12 +2,13 @@
 
 import json
 import logging
+import math
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 from archon_ioc.errors import InputError, SaveError
 
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_EXPOSURE = 36_000.0
 """Seconds; the timing script may allow less."""
+LARGEST_NUMBER = (1 << 31) - 1
+"""Of what a record of 32 bits holds."""
 
 
 class ImageMode(IntEnum):
@@ -49,6 +52,14 @@ class ShutterMode(IntEnum):
     DETECTOR = 2
 
 
+_CHOICES: Mapping[str, type[IntEnum]] = {
+    "image_mode": ImageMode,
+    "frame_type": FrameType,
+    "trigger_mode": TriggerMode,
+    "shutter_mode": ShutterMode,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class FileSettings:
     """Where and under what name files are written: areaDetector's NDFile words."""
@@ -60,6 +71,17 @@ class FileSettings:
     auto_increment: bool = True
     auto_save: bool = True
     create_directory: int = -3
+
+    def changed(self, **changes: Any) -> Self:
+        """Return a copy with other values.
+
+        Raises:
+            InputError: if a value makes no sense.
+        """
+        new = replace(self, **changes)
+        if not 0 <= new.number <= LARGEST_NUMBER:
+            raise InputError(f"a file number is 0 to {LARGEST_NUMBER}, not {new.number}")
+        return new
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +125,17 @@ class ExposureSettings:
         Raises:
             InputError: if a value makes no sense.
         """
-        new = replace(self, **changes)
+        try:
+            choices = {name: _CHOICES[name](changes[name]) for name in changes.keys() & _CHOICES.keys()}
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        new = replace(self, **changes | choices)
         if not 0 <= new.seconds <= LONGEST_EXPOSURE:
             raise InputError(f"an exposure takes 0 to {LONGEST_EXPOSURE:g} s, not {new.seconds:g}")
         if min(new.num_images, new.num_exposures) < 1:
             raise InputError("there must be at least one image and one exposure")
-        if min(new.period, new.shutter_open_delay, new.shutter_close_delay) < 0:
-            raise InputError("a time cannot be negative")
+        if not all(0 <= time < math.inf for time in (new.period, new.shutter_open_delay, new.shutter_close_delay)):
+            raise InputError("a time is a number of seconds from 0 on")
         if min(new.min_x, new.min_y, new.size_x, new.size_y) < 0:
             raise InputError("a window cannot be negative")
         if new.frame_type is FrameType.DBL_CORRELATION:
@@ -134,8 +160,8 @@ class SettingsFile:
         except (OSError, TypeError, ValueError) as error:
             log.error("%s cannot be read, settings start anew: %s", self._path, error)
             return default
-        settings = replace(default, files=_restored(default.files, files, replace))
-        return _restored(settings, pairs, ExposureSettings.changed)
+        settings = replace(default, files=_restored(default.files, files))
+        return _restored(settings, pairs)
 
     def save(self, settings: ExposureSettings) -> None:
         """Write the settings, whole or not at all.
@@ -156,15 +182,23 @@ class SettingsFile:
             raise SaveError(str(self._path), error.strerror or str(error)) from error
 
 
-def _restored(settings: Any, kept: Mapping[str, Any], change: Callable[..., Any]) -> Any:
-    """Take over each kept value that has the type of its field."""
-    for field in fields(settings):
-        if field.name not in kept:
-            continue
-        value = kept[field.name]
+_Settings = TypeVar("_Settings", FileSettings, ExposureSettings)
+
+
+def _restored(settings: _Settings, kept: Mapping[str, Any]) -> _Settings:
+    """Take over each kept value that has the type of its field and makes sense."""
+    for name, value in kept.items():
         try:
-            kind = cast("Any", type(getattr(settings, field.name)))
-            settings = change(settings, **{field.name: kind(value)})
-        except (TypeError, ValueError, InputError) as error:
-            log.warning("kept setting %s=%r is left out: %s", field.name, value, error)
+            settings = settings.changed(**{name: _typed(getattr(settings, name), value)})
+        except (AttributeError, TypeError, ValueError, InputError) as error:
+            log.warning("kept setting %s=%r is left out: %s", name, value, error)
     return settings
+
+
+def _typed(old: Any, value: Any) -> Any:
+    """Return a value of JSON with the type of ``old``; what only looks like it is refused."""
+    kind = cast("type[Any]", type(old))
+    kinds = (int, float) if kind is float else int if issubclass(kind, IntEnum) else kind
+    if not isinstance(value, kinds) or isinstance(value, bool) is not isinstance(old, bool):
+        raise TypeError(f"it should be a {kind.__name__}")
+    return kind(value)
