@@ -13,7 +13,7 @@ import numpy as np
 
 from archon_ioc.errors import ArchonError, InputError, StateError
 from archon_ioc.pvs.render import Reading, Table
-from archon_ioc.pvs.row import Severity
+from archon_ioc.pvs.row import Pv, Severity
 from archon_ioc.serve.caproto_server import Context
 from archon_ioc.serve.channels import ImageChannel, RecordChannel, make_channel
 from archon_ioc.serve.wire import pixels_16bit
@@ -147,9 +147,7 @@ class _ShownTable:
             turn_ends = time.monotonic() + TURN
             for row, reading in self.table.render():
                 if not _is_same(reading, self._shown.get(id(row))):
-                    self._shown[id(row)] = reading
-                    for channel in self._channels[id(row)]:
-                        await self._post(channel, reading, timestamp)
+                    await self._show(row, reading, timestamp)
                 if time.monotonic() > turn_ends:
                     await asyncio.sleep(0)
                     turn_ends = time.monotonic() + TURN
@@ -158,6 +156,11 @@ class _ShownTable:
         """Let the next posting show or end the alarm of a setpoint whose last put was refused."""
         channel.is_refused = is_refused
         self._shown.pop(id(channel.record.row), None)
+
+    async def _show(self, row: Pv[Any, Any], reading: Reading, timestamp: float) -> None:
+        self._shown[id(row)] = reading
+        for channel in self._channels[id(row)]:
+            await self._post(channel, reading, timestamp)
 
     async def _post(self, channel: RecordChannel, reading: Reading, timestamp: float) -> None:
         try:

@@ -192,6 +192,7 @@ class Context(stock.Context):
         super().__init__(channels, list(interfaces) if interfaces else None)
         self.subscription_queue: Any = _StraightQueue(self._subscription_queue_iteration)
         self._tasks = asyncio.TaskGroup()
+        self._deaf: set[tuple[str, int]] = set()
 
     def own(self, coroutine: Any) -> None:
         """Run a coroutine until it ends or the server does."""
@@ -223,23 +224,25 @@ class Context(stock.Context):
     async def broadcast_beacon_loop(self) -> NoReturn:
         """Tell clients and gateways that we live: fast at first, then each EPICS_CAS_BEACON_PERIOD seconds."""
         period = 0.02
-        failed: set[tuple[str, int]] = set()
+        addresses = [await _resolved(*address) for address in ca.get_beacon_address_list()]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as beacon_socket:
             beacon_socket.setblocking(False)
             beacon_socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            addresses = [await _resolved(*address) for address in ca.get_beacon_address_list()]
             while True:
-                beacon = self.broadcaster.send(ca.Beacon(13, self.port, self.beacon_count, self.interfaces[0]))
                 for address in addresses:
-                    try:
-                        beacon_socket.sendto(beacon, address)
-                    except OSError as error:
-                        if address not in failed:
-                            log.info("no beacons to %s:%d: %s", *address, error)
-                            failed.add(address)
+                    self._send_beacon(beacon_socket, address)
                 self.beacon_count += 1
                 await asyncio.sleep(period)
                 period = min(2 * period, float(self.environ["EPICS_CAS_BEACON_PERIOD"]))
+
+    def _send_beacon(self, beacon_socket: socket.socket, address: tuple[str, int]) -> None:
+        beacon = ca.Beacon(13, self.port, self.beacon_count, self.interfaces[0])
+        try:
+            beacon_socket.sendto(self.broadcaster.send(beacon), address)
+        except OSError as error:
+            if address not in self._deaf:
+                self._deaf.add(address)
+                log.info("no beacons to %s:%d: %s", *address, error)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = writer.get_extra_info("socket")

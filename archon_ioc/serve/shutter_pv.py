@@ -66,19 +66,22 @@ class PvShutter:
         async with self._lock:
             try:
                 async with asyncio.timeout(TIMEOUT):
-                    if name in self._pvs:
-                        try:
-                            return await use(self._pvs[name])
-                        except OSError:
-                            self._drop(name)  # the other IOC was started again since the last exposure
-                    self._pvs[name] = await RemotePv.connect(name)
-                    return await use(self._pvs[name])
+                    return await self._use_connected(name, use)
             except TimeoutError:
                 self._drop(name)
                 raise StateError(f"the shutter's PV {name} did not answer within {TIMEOUT:g} s") from None
             except (OSError, ca.CaprotoError) as error:
                 self._drop(name)
                 raise StateError(f"the shutter's PV {name}: {error}") from error
+
+    async def _use_connected(self, name: str, use: Callable[[RemotePv], Awaitable[T]]) -> T:
+        if name in self._pvs:
+            try:
+                return await use(self._pvs[name])
+            except OSError:
+                self._drop(name)  # the other IOC was started again since the last exposure
+        self._pvs[name] = await RemotePv.connect(name)
+        return await use(self._pvs[name])
 
     def _drop(self, name: str) -> None:
         pv = self._pvs.pop(name, None)
