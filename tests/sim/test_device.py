@@ -126,6 +126,22 @@ def test_apply_all_turns_the_power_off(ready: Desk) -> None:
     assert ready.status(11.1).power is Power.ON
 
 
+def test_after_apply_all_only_bias_is_read(ready: Desk) -> None:
+    ready.ask("APPLYALL")
+    ready.set(IntMS=1000, Exposures=1, ReadOut=1)
+    ready.frames(20)
+    assert ready.device.frames.buffers[0].shot.dark_seconds == 0
+
+
+def test_power_off_ramps_down_and_reads_bias_only(ready: Desk) -> None:
+    ready.ask("POWEROFF")
+    assert ready.status(10.5).power is Power.INTERMEDIATE
+    assert ready.status(11.1).power is Power.OFF
+    ready.set(IntMS=1000, Exposures=1, ReadOut=1)
+    ready.frames(20)
+    assert ready.device.frames.buffers[0].shot.dark_seconds == 0
+
+
 def test_a_bad_configuration_is_refused_and_the_old_one_kept(ready: Desk, separate: Acf) -> None:
     ready.ask(f"WCONFIG{separate.line_number('PIXELCOUNT'):04X}PIXELCOUNT=many")
     assert "PIXELCOUNT='many'" in ready.refused("APPLYALL")
@@ -173,6 +189,9 @@ def test_prepared_parameters_become_active_with_the_next_load(ready: Desk, separ
     assert (ready.device.parameters["INTMS"], ready.device.parameters["NOINTMS"]) == (0, 0)
     ready.ask("FASTLOADPARAM FlushCount 3")
     assert (ready.device.parameters["INTMS"], ready.device.parameters["NOINTMS"]) == (700, 80)
+    ready.set(IntMS=5)
+    ready.set(FlushCount=4)
+    assert ready.device.parameters["INTMS"] == 5
 
 
 def test_modules_are_applied_one_by_one(ready: Desk) -> None:

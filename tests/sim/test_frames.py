@@ -1,6 +1,7 @@
 """The frame buffers at chosen times."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,11 +9,12 @@ import pytest
 from archon_ioc.acf.file import Acf
 from archon_ioc.errors import ConfigError, InputError
 from archon_ioc.protocol.enums import FrameMode, SampleMode
-from archon_ioc.protocol.replies import BufferInfo, FrameStatus
+from archon_ioc.protocol.replies import BufferInfo, FrameStatus, parse_pairs
 from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.frames import FrameBuffers, Geometry, Readout, Shot
 
 BASE = 0xA0000000
+GOLDEN = Path(__file__).parents[1] / "golden" / "replies"
 
 Change = Callable[..., Acf]
 
@@ -97,6 +99,11 @@ def test_buffers_are_empty_at_first(buffers: FrameBuffers) -> None:
     assert (status.timer, status.read_buffer, status.write_buffer) == (150_000_000, 0, 0)
     assert [b.base for b in status.buffers] == [0xA0000000, 0xC0000000, 0xE0000000]
     assert {(b.frame, b.width, b.height, b.complete, b.timestamp) for b in status.buffers} == {(0, 0, 0, False, 0)}
+
+
+def test_the_reply_has_the_keys_of_a_real_one_in_its_order(buffers: FrameBuffers) -> None:
+    real = (GOLDEN / "FRAME-revE-876.txt").read_text(encoding="ascii")
+    assert list(parse_pairs(buffers.report(0))) == list(parse_pairs(real))
 
 
 def test_a_frame_grows_line_by_line(buffers: FrameBuffers, separate: Acf) -> None:
@@ -243,3 +250,4 @@ def test_while_a_frame_is_written_the_rest_is_still_the_old_one(
     assert (image == image[:, :1]).all()
     buffers.advance(14)
     assert (buffers.buffers[0].read(0, shape.image_bytes) == 2).all()
+    assert buffers.buffers[0].before is None  # or the memory of the program would fill up

@@ -242,7 +242,27 @@ def test_without_power_only_bias_is_read(core: Core) -> None:
     assert (shot.light_seconds, shot.dark_seconds) == (0, 0)
 
 
+def test_a_readout_takes_the_light_away(core: Core) -> None:
+    core.set(0, IntMS=1000, Exposures=1, ReadOut=1)
+    core.set(10, Exposures=1, ReadOut=1)
+    core.sequencer.advance(20)
+    assert [b.shot.light_seconds for b in core.frames.buffers if b.shot] == [1, 1]
+
+
+def test_without_a_readout_the_light_adds_up(core: Core) -> None:
+    core.set(0, IntMS=1000, Exposures=2, ReadOut=1)
+    core.sequencer.advance(20)
+    assert [b.shot.light_seconds for b in core.frames.buffers if b.shot] == [2]
+
+
 # Frames
+
+
+def test_skipped_lines_come_before_the_frame(separate: Acf) -> None:
+    core = Core(separate.with_value("PARAMETER8", "PreSkipLines=20"))
+    core.set(0, ReadOut=1)
+    core.sequencer.advance(0)
+    assert core.frames.buffers[0].readout.start == pytest.approx(20 * 0.1 * LINE)
 
 
 @pytest.mark.parametrize(("key", "value"), [("Lines=3", 3), ("Pixels=4", 4)])

@@ -52,6 +52,7 @@ async def expose(client: Client) -> None:
         (b">01LOCK9\n>02FETCHLOG\n", [b"?01", b"<02LOCK9: there is no buffer '9'"]),
         (b">01FETCHLOG\n", [b"<01(null)"]),
         (b">01WCONFIG0000A=>01\n>02RCONFIG0000\n", [b"<01", b"<02A=>01"]),
+        (b">01WCONFIG0000A=1 \n>02RCONFIG0000\r\n", [b"<01", b"<02A=1 "]),
         (b">01WCONFIG0000MOD1/LABEL1=\xb5m\n>02RCONFIG0000\n", [b"<01", b"<02MOD1/LABEL1=\xb5m"]),
     ],
 )
