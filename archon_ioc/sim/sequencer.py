@@ -135,7 +135,7 @@ class Sequencer:
                 self._count_down("Exposures")
                 self._look(at)
             else:
-                self._enter(Phase.CLOSING, at, self._value("NoIntMS") / 1000)
+                self._prepare_readout(at)
         elif self.phase is Phase.CLOSING:
             self._read(at)
         elif self.phase is Phase.READING and not self._separate and not self._value("ExternalTrigger"):
@@ -158,7 +158,7 @@ class Sequencer:
             self._integrate(at)
         elif self._value("ReadOut"):
             self._count_down("ReadOut")
-            self._enter(Phase.CLOSING, at, self._value("NoIntMS") / 1000)
+            self._prepare_readout(at)
         elif self._value("DoFlush"):
             self._count_down("DoFlush")
             self._light.clear()
@@ -200,25 +200,28 @@ class Sequencer:
         self._count_down("AbortExposure")
         self._enter(Phase.ABORTING, at, 0.0)
 
+    def _prepare_readout(self, at: float) -> None:
+        """Wait for the shutter and throw the first lines away."""
+        skipped = self._value("PreSkipLines") * _SKIPPED_LINE * self._line_seconds
+        self._enter(Phase.CLOSING, at, self._value("NoIntMS") / 1000 + skipped)
+
     def _read(self, at: float) -> None:
         geometry = self._geometry
         if geometry is None:
             self._enter(Phase.READING, at, _SHORTEST_CYCLE)
             return
-        line = self._given_line_seconds or estimate_line_seconds(self._acf)
-        line = 0.0 if self._instant else line
+        line = 0.0 if self._instant else self._line_seconds
         lines = self._value("Lines", geometry.line_count) + self._value("OverscanLines")
         pixels = self._value("Pixels", geometry.pixel_count) + self._value("OverscanPixels") + _EXTRA_PIXEL
-        start = at + self._value("PreSkipLines") * _SKIPPED_LINE * line
         enough = pixels >= geometry.pixel_count
         clocked = lines if enough else min(lines, geometry.line_count - 1)
         shot = Shot(
             0, geometry, self._light.light_seconds * self.is_powered, self._light.dark_seconds * self.is_powered,
             self._value("OverscanPixels"), self._value("OverscanLines"),
         )  # fmt: skip
-        self._frames.begin(Readout(start, line, clocked, self._light.opened_at, self._light.closed_at), shot)
+        self._frames.begin(Readout(at, line, clocked, self._light.opened_at, self._light.closed_at), shot)
         self._light.clear()
-        self._enter(Phase.READING, start, max(lines, 1) * line)
+        self._enter(Phase.READING, at, max(lines, 1) * line)
 
     def _stop(self, at: float) -> None:
         self._until = None
@@ -229,6 +232,12 @@ class Sequencer:
     def _enter(self, phase: Phase, at: float, seconds: float) -> None:
         self.phase = phase
         self._until = at + (0.0 if self._instant else seconds)
+
+    @property
+    def _line_seconds(self) -> float:
+        if self._geometry is None:
+            return 0.0
+        return self._given_line_seconds or estimate_line_seconds(self._acf)
 
     @property
     def _separate(self) -> bool:

@@ -261,7 +261,9 @@ def test_without_a_readout_the_light_adds_up(core: Core) -> None:
 def test_skipped_lines_come_before_the_frame(separate: Acf) -> None:
     core = Core(separate.with_value("PARAMETER8", "PreSkipLines=20"))
     core.set(0, ReadOut=1)
-    core.sequencer.advance(0)
+    assert core.phase(0.9) is Phase.CLOSING
+    assert core.frames.write_buffer == 0
+    assert core.phase(1.1) is Phase.READING
     assert core.frames.buffers[0].readout.start == pytest.approx(20 * 0.1 * LINE)
 
 
