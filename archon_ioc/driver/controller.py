@@ -10,7 +10,7 @@ from typing import Self
 from archon_ioc.acf.file import Acf
 from archon_ioc.config import ControllerConfig, ScriptConfig
 from archon_ioc.driver.configuration import Configuration
-from archon_ioc.driver.keeper import Keeper
+from archon_ioc.driver.keeper import STOPPED, Keeper
 from archon_ioc.driver.raw import RawCommand
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.driver.timing import Integration, Timing
@@ -66,20 +66,36 @@ class ArchonController:
         Raises:
             LinkError: if the first attempt fails.
         """
-        if self._task is None:
-            self._task = asyncio.create_task(self.run(), name=f"{self.name} controller")
-        state = await self.live.until(lambda state: state.is_up or bool(state.link_errors))
+        if self._task is not None:
+            return self
+        errors = self.status.link_errors
+        self._keeper.update(reason="connecting")
+        self._task = asyncio.create_task(self.run(), name=f"{self.name} controller")
+        state = self.status
+        try:
+            state = await self.live.until(
+                lambda state: state.is_up or state.link_errors > errors or state.reason == STOPPED
+            )
+        finally:
+            if not state.is_up:
+                await self.stop()
         if not state.is_up:
-            await self.stop()
             raise LinkError(state.reason)
         return self
 
     async def stop(self) -> None:
-        """Close the link; the controller goes on with what it does."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+        """Close the link; the controller goes on with what it does.
+
+        Raises:
+            Exception: whatever ended the keeping of the link before, if anything did.
+        """
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.wait({task, *self._raw})
+        if not task.cancelled() and (error := task.exception()):
+            raise error
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -106,12 +122,11 @@ class ArchonController:
 
     async def get_system(self) -> SystemInfo:
         """Ask for backplane and modules."""
-        return SystemInfo.parse(await self._keeper.request(commands.system()))
+        return await self._keeper.refresh_system()
 
     async def get_device_status(self) -> DeviceStatus:
         """Ask for power, temperatures, rails and biases."""
-        status = (await self._keeper.refresh()).status
-        return status or DeviceStatus.parse("")
+        return await self._keeper.refresh()
 
     async def get_frame(self) -> FrameStatus:
         """Ask for the frame buffers."""
@@ -280,13 +295,11 @@ class ArchonController:
         loop = asyncio.get_running_loop()
         end = loop.time() + _POWER_SECONDS
         while True:
-            state = await self._keeper.refresh()
-            if state.power is wanted:
+            status = await self._keeper.refresh()
+            if status.power is wanted:
                 return wanted
-            if state.status and not state.status.power_good:
+            if not status.power_good:
                 raise StateError("the power supply reports a fault (POWERGOOD=0)")
             if loop.time() > end:
-                raise StateError(
-                    f"the CCD power is {state.power.name} after {_POWER_SECONDS:g} s, not {wanted.name}"
-                )
+                raise StateError(f"the CCD power is {status.power.name} after {_POWER_SECONDS:g} s, not {wanted.name}")
             await asyncio.sleep(min(0.1, self._keeper.config.status_period))

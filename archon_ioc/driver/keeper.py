@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from archon_ioc.config import ControllerConfig
 from archon_ioc.driver.connection import Connection, connect
@@ -23,7 +23,13 @@ _EMPTY_LOG = "(null)"
 _KEPT_LOG_LINES = 20
 _MOST_LOG_LINES = 64  # read at one go: a controller that logs without end must not keep us from STATUS
 
+_FIRST_PAUSE = 0.1  # seconds from a lost link to the first attempt to connect again
+
+T = TypeVar("T")
 Synchronise = Callable[[Connection], Awaitable[None]]
+
+STOPPED = "stopped"
+"""The reason why there is no link after the end of `Keeper.run`."""
 
 
 class Keeper:
@@ -37,6 +43,9 @@ class Keeper:
         self._connection: Connection | None = None
         self._housekeeping = asyncio.Lock()  # polling, or an upload: never both
         self._reconnect_now = asyncio.Event()
+        self._log_turn = asyncio.Lock()
+        self._log_entries = 0  # taken from the controller so far
+        self._is_running = False
 
     @property
     def state(self) -> ControllerState:
@@ -49,9 +58,15 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep connected and poll, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_connected(), name=f"{self.config.name} link")
-            tasks.create_task(self._keep_polling(), name=f"{self.config.name} poll")
+        self._is_running = True
+        self.update(reason="connecting")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_connected(), name=f"{self.config.name} link")
+                tasks.create_task(self._keep_polling(), name=f"{self.config.name} poll")
+        finally:
+            self._is_running = False
+            self.update(link=Link.DOWN, reason=STOPPED, upload=None, fetch=None)
 
     @property
     def connection(self) -> Connection:
@@ -69,12 +84,16 @@ class Keeper:
 
         Raises:
             TimeoutError: if that takes longer than ``timeout`` seconds.
+            LinkError: if nobody keeps the link any more.
         """
 
-        def is_usable(state: ControllerState) -> bool:
-            return state.is_up and self._connection is not None and not self._connection.is_broken
+        def is_decided(state: ControllerState) -> bool:
+            is_usable = state.is_up and self._connection is not None and not self._connection.is_broken
+            return is_usable or not self._is_running
 
-        await self.live.until(is_usable, timeout)
+        await self.live.until(is_decided, timeout)
+        if not self._is_running:
+            raise LinkError(f"{self.config.name} is not connected: {STOPPED}")
 
     async def request(self, command: Command) -> str:
         """Send a command and return the text of its reply; after a rejection the log says why.
@@ -84,23 +103,41 @@ class Keeper:
             LinkError: if the link is not UP or breaks.
         """
         self.update(last_command=command.text[:255], last_reply="")
+        entries = self._log_entries
         try:
             reply = await self.connection.request(command)
         except RejectedError as error:
-            reason = "; ".join(await self.read_log())
             self.update(last_reply="?")
-            raise RejectedError(error.command, reason) from None
+            raise await self.explained(error, entries) from None
         self.update(last_reply=reply[:255])
         return reply
 
-    async def refresh(self) -> ControllerState:
-        """Read STATUS and FRAME now and return the new state.
+    async def explained(self, error: RejectedError, entries: int = 0) -> RejectedError:
+        """Return the same error with what the controller has logged since its ``entries``-th entry.
 
         Raises:
             LinkError: if the link is not UP or breaks.
         """
-        await self._poll(self.connection)
-        return self.state
+        await self.read_log()
+        fresh = min(self._log_entries - entries, len(self.state.log))
+        return RejectedError(error.command, "; ".join(self.state.log[len(self.state.log) - fresh :]))
+
+    async def refresh(self) -> DeviceStatus:
+        """Read STATUS and FRAME now, but not in the middle of an upload.
+
+        Raises:
+            LinkError: if the link is not UP or breaks.
+        """
+        async with self._housekeeping:
+            return await self._poll(self.connection)
+
+    async def refresh_system(self) -> SystemInfo:
+        """Read SYSTEM now.
+
+        Raises:
+            LinkError: if the link is not UP or breaks.
+        """
+        return await self._read_system(self.connection)
 
     async def refresh_frames(self) -> FrameStatus:
         """Read FRAME now.
@@ -108,9 +145,7 @@ class Keeper:
         Raises:
             LinkError: if the link is not UP or breaks.
         """
-        frames = FrameStatus.parse(await self.connection.request(commands.frame()))
-        self.update(frames=frames)
-        return frames
+        return await self._read_frames(self.connection)
 
     async def read_log(self) -> list[str]:
         """Take what the controller has logged, show and return it.
@@ -119,14 +154,15 @@ class Keeper:
             LinkError: if the link is not UP or breaks.
         """
         entries: list[str] = []
-        while len(entries) < _MOST_LOG_LINES:
-            entry = (await self.connection.request(commands.fetch_log())).strip()
-            if entry in ("", _EMPTY_LOG):
-                break
-            entries.append(entry)
-            log.warning("%s: controller log: %s", self.config.name, entry)
-        if entries:
-            self.update(log=(*self.state.log, *entries)[-_KEPT_LOG_LINES:])
+        async with self._log_turn:  # an entry is taken by one asker and looked for by another
+            while len(entries) < _MOST_LOG_LINES:
+                entry = (await self.connection.request(commands.fetch_log())).strip()
+                if entry in ("", _EMPTY_LOG):
+                    break
+                entries.append(entry)
+                self._log_entries += 1
+                self.update(log=(*self.state.log, entry)[-_KEPT_LOG_LINES:])
+                log.warning("%s: controller log: %s", self.config.name, entry)
         return entries
 
     def reconnect(self, reason: str = "reconnect was asked for") -> None:
@@ -140,7 +176,7 @@ class Keeper:
         return self._housekeeping
 
     async def _keep_connected(self) -> None:
-        pause = 0.1
+        pause = _FIRST_PAUSE
         while True:
             reason: Exception
             try:
@@ -148,7 +184,7 @@ class Keeper:
                     self.update(link=Link.SYNCING, reason="synchronising")
                     self._connection = connection
                     await self._catch_up(connection)
-                    pause = 0.1
+                    pause = _FIRST_PAUSE
                     reason = await connection.lost()
             except (LinkError, RejectedError) as error:
                 reason = error
@@ -173,11 +209,9 @@ class Keeper:
     async def _catch_up(self, connection: Connection) -> None:
         """Learn everything anew: while nobody listened, anything may have happened."""
         await connection.request(commands.poll_on())  # an upload of an earlier life may have left it off
-        system = SystemInfo.parse(await connection.request(commands.system()))
-        self.update(system=system)
-        await self._poll(connection, with_log=False)
-        frames = self.state.frames
-        if frames and frames.read_buffer:
+        system = await self._read_system(connection)
+        await self._read_status(connection)
+        if (await self._read_frames(connection)).read_buffer:
             await connection.request(commands.unlock())  # the lock of an earlier life, its fetch is gone
         if self.synchronise:
             await self.synchronise(connection)
@@ -192,17 +226,37 @@ class Keeper:
         while True:
             await self.live.until(lambda state: state.is_up)
             try:
-                async with self._housekeeping:
-                    await self._poll(self.connection)
+                await self.refresh()
             except (LinkError, RejectedError) as error:
                 log.debug("%s: poll: %s", self.config.name, error)
-                if isinstance(error, ProtocolError):
-                    self.reconnect(str(error))
             await asyncio.sleep(self.config.status_period)
 
-    async def _poll(self, connection: Connection, *, with_log: bool = True) -> None:
-        status = DeviceStatus.parse(await connection.request(commands.status()))
-        frames = FrameStatus.parse(await connection.request(commands.frame()))
-        self.update(status=status, frames=frames)
-        if with_log and status.log_entries:
+    async def _poll(self, connection: Connection) -> DeviceStatus:
+        status = await self._read_status(connection)
+        await self._read_frames(connection)
+        if status.log_entries:
             await self.read_log()
+        return status
+
+    async def _read_system(self, connection: Connection) -> SystemInfo:
+        system = await self._ask(connection, commands.system(), SystemInfo.parse)
+        self.update(system=system)
+        return system
+
+    async def _read_status(self, connection: Connection) -> DeviceStatus:
+        status = await self._ask(connection, commands.status(), DeviceStatus.parse)
+        self.update(status=status)
+        return status
+
+    async def _read_frames(self, connection: Connection) -> FrameStatus:
+        frames = await self._ask(connection, commands.frame(), FrameStatus.parse)
+        self.update(frames=frames)
+        return frames
+
+    async def _ask(self, connection: Connection, command: Command, parse: Callable[[str], T]) -> T:
+        text = await connection.request(command)
+        try:
+            return parse(text)
+        except ProtocolError as error:
+            connection.close(f"{command.text}: {error}")  # what comes next cannot be trusted either
+            raise

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from archon_ioc.acf.file import Acf
 from archon_ioc.config import ControllerConfig, ScriptConfig
 from archon_ioc.driver.controller import ArchonController
+from archon_ioc.driver.timing import Integration
 from archon_ioc.live import Live
-from archon_ioc.protocol.replies import Frame
+from archon_ioc.protocol.replies import BufferInfo, Frame
 from archon_ioc.sim.device import Answer, SimArchon
 from archon_ioc.sim.scene import TestPattern
 from archon_ioc.sim.server import SimServer
@@ -42,6 +43,31 @@ def real(request: pytest.FixtureRequest) -> Acf:
     if not path.exists():
         pytest.skip(f"no {path.name} here")
     return Acf.read(path)
+
+
+ALL_AT_ONCE = """[CONFIG]
+PARAMETERS=8
+PARAMETER0=ExternalTrigger=0
+PARAMETER1=ContinuousExposures=0
+PARAMETER2=Exposures=0
+PARAMETER3=IntMS=0
+PARAMETER4=NoIntMS=0
+PARAMETER5=Pixels=31
+PARAMETER6=Lines=20
+PARAMETER7=HorizontalBinning=0
+PIXELCOUNT=30
+LINECOUNT=20
+FRAMEMODE=0
+TAPLINES=2
+TAPLINE0=AD1L, 1, 1000
+TAPLINE1=AD2L, 1, 1000
+"""
+
+
+@pytest.fixture
+def at_once() -> Acf:
+    """A script that reads out after each integration by itself, as SLAC's do."""
+    return Acf.parse(ALL_AT_ONCE)
 
 
 class Witness(SimArchon):
@@ -86,6 +112,18 @@ class Lab:
     def mark(self) -> int:
         return len(self.device.heard)
 
+    def ask(self, command: str) -> str:
+        """Do a command as another program would."""
+        answer = self.device.handle(command, self.server.now)
+        assert isinstance(answer, str), command
+        return answer
+
+    async def shoot(self, seconds: float = 0.0) -> BufferInfo:
+        """Take a frame and return its buffer."""
+        before = await self.archon.timing.prepare(Integration(seconds))
+        await self.archon.timing.begin()
+        return await self.archon.timing.new_frame(before)
+
 
 MakeLab = Callable[..., AbstractAsyncContextManager[Lab]]
 
@@ -102,9 +140,10 @@ def make_lab(acf: Acf) -> MakeLab:
         script: ScriptConfig | None = None,
         started: bool = True,
         speed: float = 0.0,
+        kind: type[Witness] = Witness,
         **config: Any,
     ) -> AsyncIterator[Lab]:
-        device = Witness(flash, applied=applied)
+        device = kind(flash, applied=applied)
         async with SimServer(device, speed=speed, scene=TestPattern()) as server:
             settings = ControllerConfig(**(QUICK | config))
             archon = ArchonController("127.0.0.1", server.port, config=settings, script=script)
