@@ -17,6 +17,7 @@ from archon_ioc.image import geometry, header
 from archon_ioc.image.geometry import PixelArray
 from archon_ioc.protocol.replies import BufferInfo, Frame
 
+_NOT_CONNECTED = -273.0  # an open sensor reads absolute zero
 _FRAME_TYPES = ("Normal", "Background", "FlatField", "DblCorrelation")
 
 
@@ -101,17 +102,22 @@ def develop(shot: Shot, state: CameraState, site: SiteConfig) -> Exposure:
 
 
 def ccd_temperature(state: ControllerState, sensor: str) -> float | None:
-    """Return the reading of ``sensor`` (``MOD2/TEMPA``) in °C, by default the first heater's first sensor."""
+    """Return the reading of ``sensor`` (``MOD2/TEMPA``) in °C, by default the first heater sensor that is connected."""
     if state.status is None:
         return None
     if sensor:
-        text = state.status.fields.get(sensor.replace("\\", "/").upper())
-        try:
-            return float(text) if text else None
-        except ValueError:
-            return None
-    first = next((module for _, module in sorted(state.status.modules.items()) if module.sensors), None)
-    return next(iter(first.sensors.values())) if first else None
+        return _celsius(state.status.fields.get(sensor.replace("\\", "/").upper()))
+    modules = [module for _, module in sorted(state.status.modules.items())]
+    readings = (_celsius(celsius) for module in modules for celsius in module.sensors.values())
+    return next((celsius for celsius in readings if celsius is not None), None)
+
+
+def _celsius(reading: str | float | None) -> float | None:
+    try:
+        celsius = float(reading or "")
+    except ValueError:
+        return None
+    return celsius if celsius > _NOT_CONNECTED else None
 
 
 def _windowed(picture: PixelArray, state: CameraState) -> PixelArray:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from archon_ioc.acf.file import Acf
@@ -35,13 +37,14 @@ TRIGGERED_SCRIPT = {
 TAPS = ("AD1L", "AD2R", "AD3L", "AD4R")
 
 
-def make_acf(
+def small_acf(
     *, taps: tuple[str, ...] = TAPS, parameters: dict[str, int] = SCRIPT, lines: int = 20, pixels: int = 24, **keys: int
 ) -> Acf:
     """A small configuration; ``keys`` replaces or adds keys."""
     values: dict[str, Any] = {
         "FRAMEMODE": 2, "SAMPLEMODE": 0, "BIGBUF": 0, "PIXELCOUNT": pixels, "LINECOUNT": lines, "TRIGINENABLE": 0,
-        "TRIGOUTFORCE": 0, "TRIGOUTLEVEL": 0, "MOD2/HEATERATARGET": -100.0, **keys, "TAPLINES": len(taps),
+        "TRIGOUTFORCE": 0, "TRIGOUTLEVEL": 0, "MOD2/HEATERATARGET": -100.0, "MOD2/SENSORATYPE": 0,
+        "MOD2/SENSORBTYPE": 0, "MOD2/SENSORBLABEL": "ccd", **keys, "TAPLINES": len(taps),
     }  # fmt: skip
     values |= {f"TAPLINE{n}": f"{tap}, 1, 1000" for n, tap in enumerate(taps)}
     values |= {"PARAMETERS": len(parameters)}
@@ -69,7 +72,7 @@ class Recorder(SimArchon):
 class Setup:
     """What a test wants to differ from the usual."""
 
-    acf: Acf = field(default_factory=make_acf)
+    acf: Acf = field(default_factory=small_acf)
     powered: bool = True
     applied: bool = True
     speed: float = 20.0
@@ -142,18 +145,18 @@ async def running_camera(folder: Path, setup: Setup) -> AsyncIterator[Bench]:
         site = make_site(folder, sim.port, setup)
         controller = ArchonController(site.controller.host, sim.port, config=site.controller, script=site.script)
         camera = Camera(controller, site, setup.shutter)
-        async with asyncio.TaskGroup() as hardware:
-            controlling = hardware.create_task(controller.run())
-            running = asyncio.create_task(camera.run())
-            try:
-                await camera.live.until(lambda state: state.controller.is_up and state.file.path_exists, 10)
-                yield Bench(sim, device, controller, camera, folder / "images", running, controlling)
-            finally:
-                running.cancel()
-                await asyncio.wait([running])
-                controlling.cancel()
-        if not running.cancelled():
-            running.result()
+        controlling = asyncio.create_task(controller.run())
+        running = asyncio.create_task(camera.run())
+        try:
+            await camera.live.until(lambda state: state.controller.is_up and state.file.path_exists, 10)
+            yield Bench(sim, device, controller, camera, folder / "images", running, controlling)
+        finally:
+            for task in (running, controlling):  # in the order of a stop of the program
+                task.cancel()
+                await asyncio.wait([task])
+        for task in (running, controlling):
+            if not task.cancelled():
+                task.result()
 
 
 Benches = Callable[..., AbstractAsyncContextManager[Bench]]
@@ -169,3 +172,41 @@ def benches(tmp_path: Path) -> Benches:
 async def bench(benches: Benches) -> AsyncIterator[Bench]:
     async with benches() as bench:
         yield bench
+
+
+@pytest.fixture(name="make_acf")
+def make_acf_fixture() -> Callable[..., Acf]:
+    """Make a small configuration, see `small_acf`."""
+    return small_acf
+
+
+@pytest.fixture(name="pattern")
+def pattern_fixture() -> Callable[[Acf, int], npt.NDArray[np.uint32]]:
+    """Return what the test pattern looks like in a frame, see `pattern`."""
+    return pattern
+
+
+def pattern(acf: Acf, frame: int) -> npt.NDArray[np.uint32]:
+    """Return rows x columns.
+
+    Each tap owns PIXELCOUNT columns. The first pixel of an R tap is at its right edge. Lines go down from the first
+    row in mode 0, up from the last one in mode 1; in mode 2 the first half of the taps does the one in the upper
+    half of the frame, the second half the other in the lower half.
+    """
+    pixels, lines, mode = int(acf.keys["PIXELCOUNT"]), int(acf.keys["LINECOUNT"]), int(acf.keys["FRAMEMODE"])
+    names = [acf.keys[f"TAPLINE{n}"].partition(",")[0] for n in range(int(acf.keys["TAPLINES"]))]
+    names = [name for name in names if name]
+    down, up = np.arange(lines), np.arange(lines)[::-1]
+    blocks: list[npt.NDArray[np.uint32]] = []
+    for tap, name in enumerate(names):
+        is_upward = mode == 1 or (mode == 2 and tap >= len(names) // 2)
+        line = (up if is_upward else down)[:, None]
+        pixel = np.arange(pixels)[:: -1 if name.endswith("R") else 1][None, :]
+        if acf.keys["SAMPLEMODE"] == "1":
+            blocks.append((tap * 2**24 + line * 4096 + pixel).astype(np.uint32))
+        else:
+            blocks.append(((tap * 5003 + line * 257 + pixel + frame * 17) % 65536).astype(np.uint32))
+    if mode != 2:
+        return np.hstack(blocks)
+    half = len(blocks) // 2
+    return np.vstack([np.hstack(blocks[:half]), np.hstack(blocks[half:])])

@@ -172,5 +172,5 @@ def test_a_file_is_replaced_whole(settings_file: SettingsFile, kept: Path) -> No
 
 def test_a_folder_that_cannot_be(settings_file: SettingsFile, kept: Path) -> None:
     kept.parent.write_text("a file")
-    with pytest.raises(SaveError, match="cannot write .*settings.json: File exists"):
+    with pytest.raises(SaveError, match=r"cannot write .*settings\.json: File exists"):
         settings_file.save(DEFAULT)
