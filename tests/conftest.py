@@ -1,8 +1,13 @@
 """What several folders of tests share."""
 
+import asyncio
+import json
 import os
 import socket
-from collections.abc import Generator, Iterator
+import sys
+from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -60,3 +65,35 @@ def ca_environment() -> Iterator[dict[str, str]]:
         for name, value in settings.items():
             patch.setenv(name, value)
         yield {**os.environ, **settings}
+
+
+class Client:
+    """A process with pyepics; calls evaluate an expression there (see libca_client.py)."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def __call__(self, expression: str) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(expression.encode() + b"\n")
+        answer = json.loads(await self._process.stdout.readline())
+        if "error" in answer:
+            raise RuntimeError(f"{expression}: {answer['error']}")
+        return answer["value"]
+
+
+@pytest.fixture
+async def libca(ca_environment: dict[str, str]) -> AsyncIterator[Client]:
+    """A client with EPICS base's own library."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        Path(__file__).with_name("libca_client.py"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=ca_environment | {"PATH": ""},  # libca would leave a caRepeater behind
+    )
+    yield Client(process)
+    process.kill()
+    await process.wait()

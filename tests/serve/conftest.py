@@ -1,14 +1,11 @@
 """A small state with rows, served to real clients."""
 
 import asyncio
-import json
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import caproto as ca
@@ -139,36 +136,10 @@ async def server(ca_environment: dict[str, str], target: Target) -> AsyncIterato
         yield server
 
 
-class Client:
-    """A process with pyepics; calls evaluate an expression there (see client.py)."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    async def __call__(self, expression: str) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(expression.encode() + b"\n")
-        answer = json.loads(await self._process.stdout.readline())
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        return answer["value"]
-
-
 @pytest.fixture
-async def client(server: CaServer, ca_environment: dict[str, str]) -> AsyncIterator[Client]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        Path(__file__).with_name("client.py"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env=ca_environment | {"PATH": ""},  # libca would leave a caRepeater behind
-    )
-    yield Client(process)
-    assert process.stdin is not None
-    process.stdin.close()
-    await process.wait()
+async def client(server: CaServer, libca: Any) -> Any:
+    """libca, with the server running."""
+    return libca
 
 
 class RawClient:
