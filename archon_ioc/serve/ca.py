@@ -186,6 +186,10 @@ async def _apply(table: Table[Any, Any], channel: RecordChannel, value: object) 
     if row.put is None:
         raise StateError(f"{channel.name} is read-only")
     wanted = channel.kind.accept(value)
+    if isinstance(wanted, float | int) and isinstance(value, float | int) and abs(wanted - value) >= 1:
+        note = f"{channel.name}: {value:g} is out of range, {wanted:g} is taken"
+        log.info(note)
+        table.target.refused(note)
     if row.linked and table.is_linked is not None and not table.is_linked(table.live.value):
         raise StateError(f"{channel.name} cannot be set: the controller is not connected")
     result = row.put(table.target, wanted)
