@@ -160,6 +160,7 @@ async def simulator(acf: Path, *options: str) -> AsyncGenerator[int]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "archon_ioc", "sim", "--port", "0", "--acf", str(acf), "--until-eof", *options,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for this process: it needs the controller to the end
     )  # fmt: skip
     if process.stdin is None or process.stdout is None:
         raise LinkError("the simulator has no pipes")
