@@ -15,7 +15,7 @@ import click
 
 from archon_ioc import __version__, app
 from archon_ioc.acf.file import Acf
-from archon_ioc.config import SiteConfig, load
+from archon_ioc.config import SiteConfig, load, validated
 from archon_ioc.driver.connection import connect
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.driver.timing import readout_progress
@@ -247,7 +247,7 @@ def _site(
     raw["controller"] |= controller
     raw["files"] |= files
     raw |= {"prefix": prefix} if prefix is not None else {}
-    return SiteConfig.model_validate(raw)
+    return validated(raw)
 
 
 async def _simulated(stack: AsyncExitStack, site: SiteConfig) -> SiteConfig:

@@ -141,11 +141,20 @@ def load(path: str | Path) -> SiteConfig:
         raise ConfigError(error.strerror or str(error), path=str(path)) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"not YAML: {error}", path=str(path)) from error
+    return validated({} if raw is None else raw, str(path))
+
+
+def validated(raw: Any, path: str = "") -> SiteConfig:
+    """Return the site that plain data describe.
+
+    Raises:
+        ConfigError: naming every problem with its place.
+    """
     try:
-        return SiteConfig.model_validate({} if raw is None else raw)
+        return SiteConfig.model_validate(raw)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc']) or 'the file'}: {problem['msg']}"
             for problem in error.errors()
         )
-        raise ConfigError(problems, path=str(path)) from error
+        raise ConfigError(problems, path=path) from error
