@@ -1,5 +1,5 @@
 FROM python:3.13-slim AS builder
-COPY --from=ghcr.io/astral-sh/uv:0.9 /uv /usr/local/bin/uv
+RUN pip install --no-cache-dir "uv>=0.9"
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY archon_ioc archon_ioc
