@@ -156,7 +156,8 @@ def _buffer_rows() -> Iterator[ControllerPv]:
 
 
 def _buffer(number: int, field: str) -> Callable[[ControllerState], Any]:
-    return lambda state: getattr(state.frames.buffer(number), field) if state.frames else None
+    # The frame counter's width is not known; a record has 31 bits.
+    return lambda state: getattr(state.frames.buffer(number), field) & 0x7FFFFFFF if state.frames else None
 
 
 def _module_rows() -> Iterator[ControllerPv]:
