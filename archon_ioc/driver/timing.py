@@ -7,10 +7,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-import numpy as np
-
 from archon_ioc.config import ScriptConfig
 from archon_ioc.driver.keeper import Keeper
+from archon_ioc.driver.memory import FrameMemory
 from archon_ioc.driver.script import Script
 from archon_ioc.driver.state import ControllerState, Progress, Step
 from archon_ioc.errors import ConfigError, LinkError, ReadoutError, RejectedError, StateError
@@ -41,6 +40,7 @@ class Timing:
     def __init__(self, keeper: Keeper, names: ScriptConfig) -> None:
         self._keeper = keeper
         self._names = names
+        self._memory = FrameMemory()
 
     def script(self) -> Script:
         """Return the loaded timing script's roles.
@@ -214,18 +214,17 @@ class Timing:
         if info.image_bytes == 0:
             raise ReadoutError(f"frame {info.frame} has no pixels")
         started = time.monotonic()
-        # numpy asks for huge pages; touching a bytearray of this size costs 18 ms.
-        pixels = np.empty(info.image_blocks * BLOCK_SIZE, np.uint8)
+        pixels = self._memory.lend(info.image_blocks * BLOCK_SIZE)
         command = commands.fetch(info.base, info.image_blocks)
         try:
             async with self._locked(info):
                 await self._check_same(info)
-                await self._keeper.connection.fetch(command, pixels.data, self._reporter(command.blocks))
+                await self._keeper.connection.fetch(command, pixels, self._reporter(command.blocks))
                 await self._check_same(info)
         finally:
             self._keeper.update(fetch=None)
         self._keeper.update(fetch_seconds=time.monotonic() - started)
-        return Frame(info, pixels.data[: info.image_bytes])
+        return Frame(info, pixels[: info.image_bytes])
 
     @asynccontextmanager
     async def _locked(self, info: BufferInfo) -> AsyncGenerator[None]:
