@@ -17,7 +17,7 @@ from archon_ioc import __version__, app
 from archon_ioc.acf.file import Acf
 from archon_ioc.config import SiteConfig, load, validated
 from archon_ioc.driver.connection import connect
-from archon_ioc.driver.state import ControllerState
+from archon_ioc.driver.state import ControllerState, Step
 from archon_ioc.driver.timing import readout_progress
 from archon_ioc.errors import ArchonError
 from archon_ioc.export.files import stale, write
@@ -290,6 +290,8 @@ async def _show_progress(camera: Camera) -> None:
 def _progress(state: CameraState) -> str:
     controller: ControllerState = state.controller
     step = controller.upload or controller.fetch or (readout_progress(controller) if state.acquiring else None)
+    if step and step.step is Step.READING_BACK:
+        return f"{step.step.value} the configuration, {step.done} lines"  # nobody knows how many there are
     if step:
         bar = "#" * int(step.percent / 4)
         return f"{step.step.value:<12} [{bar:<25}] {step.percent:3.0f} %"

@@ -33,7 +33,8 @@ class ConfigState(IntEnum):
 class Step(Enum):
     """What is being counted in a `Progress`."""
 
-    READING = "reading back"
+    READING_BACK = "reading back"
+    READING_OUT = "reading out"
     WRITING = "writing"
     VERIFYING = "verifying"
     APPLYING = "applying"

@@ -260,7 +260,7 @@ def readout_progress(state: ControllerState) -> Progress | None:
     if writing is None or not writing.height:
         return None
     split = 2 if writing.mode is FrameMode.SPLIT else 1  # LINES counts per tap, HEIGHT both halves
-    return Progress(Step.READING, writing.lines, writing.height // split)
+    return Progress(Step.READING_OUT, writing.lines, writing.height // split)
 
 
 def _new_buffer(frames: FrameStatus, before: FrameStatus) -> BufferInfo | None:

@@ -64,7 +64,7 @@ async def read_config(connection: Connection, on_progress: OnProgress) -> Acf:
             span = range(len(lines), min(len(lines) + _READ_STEP, commands.CONFIG_LINES))
             part = await connection.request_many([commands.read_config(n) for n in span])
             lines += part
-            on_progress(Progress(Step.READING, len(lines), commands.CONFIG_LINES))
+            on_progress(Progress(Step.READING_BACK, len(lines), commands.CONFIG_LINES))
             if not any(part):
                 break
     return Acf.from_lines(lines)
