@@ -1,6 +1,8 @@
 """A camera on a simulated controller, as the tests of the exposure engine need it."""
 
 import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from archon_ioc.exposure.operations import Operations
 from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.shutter import PvShutter
 from archon_ioc.exposure.state import CameraState
+from archon_ioc.sim import sequencer
 from archon_ioc.sim.device import Answer, SimArchon
 from archon_ioc.sim.scene import Scene, TestPattern
 from archon_ioc.sim.server import SimServer
@@ -115,6 +118,27 @@ class Bench:
         """Begin an acquisition, as a client does."""
         return asyncio.create_task(self.camera.acquire(), name="client")
 
+    def note_states(self) -> list[CameraState]:
+        """Return a list that gets every state from now on; a watcher may skip some."""
+        states: list[CameraState] = []
+        original = self.camera.live.set
+
+        def noting(state: CameraState) -> None:
+            states.append(state)
+            original(state)
+
+        self.camera.live.set = noting
+        return states
+
+    def assert_resting(self) -> None:
+        """The script idles as the configuration has it."""
+        parameters = self.device.parameters
+        assert [parameters.get(name, 0) for name in ("EXPOSURES", "READOUT", "CONTINUOUSEXPOSURES")] == [0, 0, 0]
+        stored = {name.upper(): value for name, value in self.device.applied.parameters.items()}
+        for name in ("AUTOFLUSH", "EXTERNALTRIGGER"):
+            assert parameters.get(name) == stored.get(name)
+        assert self.device._sequencer.phase in (sequencer.Phase.IDLE, sequencer.Phase.FLUSHING, sequencer.Phase.ARMED)
+
     async def good(self) -> None:
         """Take an exposure, which must work whatever was before."""
         before = self.files
@@ -172,6 +196,19 @@ def benches(tmp_path: Path) -> Benches:
 async def bench(benches: Benches) -> AsyncIterator[Bench]:
     async with benches() as bench:
         yield bench
+
+
+@pytest.fixture
+def held_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let every file wait for this event before it is on disk."""
+    released, real = threading.Event(), os.fsync
+
+    def fsync(descriptor: int) -> None:
+        released.wait(10)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return released
 
 
 @pytest.fixture(name="make_acf")
