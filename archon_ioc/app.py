@@ -60,9 +60,10 @@ class Ioc:
                 engine.create_task(self.camera.run(), name="camera")
                 async with asyncio.TaskGroup() as servers:
                     servers.create_task(self.server.run(), name="CA server")
-                    servers.create_task(self._beat(), name="heartbeat")
+                    servers.create_task(self.beat(), name="heartbeat")
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
+        """Count seconds, until cancelled."""
         started = time.monotonic()
         while True:
             seconds = int(time.monotonic() - started)

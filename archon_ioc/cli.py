@@ -43,6 +43,13 @@ class _DefaultsToRun(click.Group):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Say what this program foresees in one line, without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except ArchonError as error:
+            raise click.ClickException(str(error)) from error
+
 
 @click.group(cls=_DefaultsToRun)
 @click.version_option(__version__)
@@ -215,10 +222,7 @@ async def _talk(host: str, port: int, text: str) -> None:
 @click.argument("site_file", type=click.Path(path_type=Path))
 def check(site_file: Path) -> None:
     """Check a site file, and the ACF that it names."""
-    try:
-        app.check(load(site_file))
-    except ArchonError as error:
-        raise click.ClickException(str(error)) from error
+    app.check(load(site_file))
     click.echo(f"{site_file} is right")
 
 
@@ -262,7 +266,7 @@ def _start_logging(level: str) -> None:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run until done or stopped; what this program foresees is said in one line, without a traceback."""
+    """Run until done, or stopped by a signal."""
 
     async def stoppable() -> None:
         task = asyncio.ensure_future(work)
@@ -272,10 +276,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         if not task.cancelled():
             task.result()
 
-    try:
-        asyncio.run(stoppable())
-    except ArchonError as error:
-        raise click.ClickException(str(error)) from error
+    asyncio.run(stoppable())
 
 
 async def _show_progress(camera: Camera) -> None:

@@ -1,0 +1,69 @@
+"""Joining the parts: what is checked before anything starts, and the simulator's process."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from archon_ioc import app
+from archon_ioc.config import ControllerConfig, DetectorConfig, HeaderConfig, NamesConfig, SiteConfig, validated
+from archon_ioc.driver.connection import connect
+from archon_ioc.errors import ConfigError, LinkError
+from archon_ioc.protocol import commands
+
+DEMO = ControllerConfig(acf=app.demo_acf())
+
+
+def test_a_right_site_tells_the_size_of_a_frame() -> None:
+    assert app.check(SiteConfig(controller=DEMO)) == 1120 * 1056
+
+
+def test_without_an_acf_a_frame_has_four_thousand_pixels_squared() -> None:
+    assert app.check(SiteConfig()) == 4096 * 4096
+
+
+@pytest.mark.parametrize(
+    ("site", "words"),
+    [
+        (SiteConfig(controller=ControllerConfig(acf=Path("/nowhere.acf"))), "/nowhere.acf: No such file"),
+        (SiteConfig(controller=DEMO, detectors=(DetectorConfig(name="b1", taps=("AD16L",)),)), "no tap AD16L"),
+        (SiteConfig(header=HeaderConfig(cards={"NAXIS": (2, "")})), "NAXIS"),
+    ],
+)
+def test_a_wrong_site_is_refused_before_anything_starts(site: SiteConfig, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        app.join(site)
+
+
+def test_prefixes_are_those_of_the_site(tmp_path: Path) -> None:
+    files = {"state": str(tmp_path)}
+    names = NamesConfig(camera="CAM:", image="ARR:", fits="")
+    ioc = app.join(validated({"prefix": "BL01:", "files": files, "names": names.model_dump()}))
+    assert "BL01:CAM:Acquire" in ioc.server.names
+    assert "BL01:ARR:ArrayData" in ioc.server.names
+    assert "BL01:FullFileName_RBV" in ioc.server.names
+    assert "BL01:HEARTBEAT" in ioc.server.names
+    assert len(set(ioc.server.names)) == len(ioc.server.names)
+
+
+async def test_the_simulator_is_powered_and_ends_with_the_block() -> None:
+    simulator = app.simulator(app.demo_acf(), "--powered", "--log-level", "error")
+    async with simulator as port, connect("127.0.0.1", port) as connection:
+        assert "POWER=4" in await connection.request(commands.status())
+    with pytest.raises(LinkError):
+        async with connect("127.0.0.1", port):
+            pass
+
+
+async def test_a_simulator_that_cannot_start_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LinkError, match="did not start"):
+        async with app.simulator(tmp_path / "missing.acf"):
+            pass
+
+
+async def test_the_heartbeat_beats(tmp_path: Path) -> None:
+    ioc = app.join(validated({"controller": {"port": 9}, "files": {"state": str(tmp_path)}}))
+    task = asyncio.create_task(ioc.beat())
+    await ioc.state.until(lambda state: state.heartbeat >= 2, timeout=5)
+    task.cancel()
+    await asyncio.wait([task])
