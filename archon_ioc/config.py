@@ -129,7 +129,7 @@ class SiteConfig(_Model):
 
 
 def load(path: str | Path) -> SiteConfig:
-    """Read a site file.
+    """Read a site file; the ACF that it names is looked for beside it.
 
     Raises:
         ConfigError: if it cannot be read or something in it is wrong; every problem is named with its place.
@@ -141,7 +141,11 @@ def load(path: str | Path) -> SiteConfig:
         raise ConfigError(error.strerror or str(error), path=str(path)) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"not YAML: {error}", path=str(path)) from error
-    return validated({} if raw is None else raw, str(path))
+    site = validated({} if raw is None else raw, str(path))
+    if site.controller.acf is None:
+        return site
+    controller = site.controller.model_copy(update={"acf": path.parent / site.controller.acf})
+    return site.model_copy(update={"controller": controller})
 
 
 def validated(raw: Any, path: str = "") -> SiteConfig:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from archon_ioc import app
-from archon_ioc.config import ControllerConfig, DetectorConfig, HeaderConfig, NamesConfig, SiteConfig, validated
+from archon_ioc.config import ControllerConfig, DetectorConfig, HeaderConfig, NamesConfig, SiteConfig, load, validated
 from archon_ioc.driver.connection import connect
 from archon_ioc.errors import ConfigError, LinkError
 from archon_ioc.protocol import commands
@@ -16,6 +16,11 @@ DEMO = ControllerConfig(acf=app.demo_acf())
 
 def test_a_right_site_tells_the_size_of_a_frame() -> None:
     assert app.check(SiteConfig(controller=DEMO)) == 1120 * 1056
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "config").glob("*.yaml")), ids=str)
+def test_every_example_is_right(path: Path) -> None:
+    assert app.check(load(path)) > 0
 
 
 def test_without_an_acf_a_frame_has_four_thousand_pixels_squared() -> None:
