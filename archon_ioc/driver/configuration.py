@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from archon_ioc.driver.keeper import Keeper
 from archon_ioc.driver.state import ConfigState, Progress, Step
 from archon_ioc.driver.timing import Timing
 from archon_ioc.driver.window import Window
-from archon_ioc.errors import ArchonError, InputError, StateError
+from archon_ioc.errors import ArchonError, ConfigError, InputError, LinkError, StateError
 from archon_ioc.protocol import commands
+from archon_ioc.protocol.commands import Command
 from archon_ioc.protocol.enums import Power
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ class Configuration:
         self._keeper = keeper
         self._timing = timing
         self._original: Acf | None = None  # as it was loaded; the state's has the changes since
+        self._is_torn = False  # the memory may hold a mixture, or something else than what is applied
 
     def require(self) -> Acf:
         """Return the loaded configuration.
@@ -56,117 +59,147 @@ class Configuration:
 
         Raises:
             ConfigError: if the file is wrong, or what was written cannot be read back.
-            InputError: for an override of a key that the ACF does not have.
+            InputError: for an override of a key that the ACF does not have, or a slot that is none.
             RejectedError: if a line or an apply is refused; the state then says that nothing is sure.
         """
         acf = source if isinstance(source, Acf) else await asyncio.to_thread(Acf.read, Path(source))
         acf = acf.with_values({key: str(value) for key, value in overrides.items()})
-        label = _label(acf)
-        connection = self._keeper.connection
+        upload.require_whole(acf)
+        applies = [commands.apply_module(slot) for slot in slots]
         async with self._keeper.undisturbed():
-            self._set(ConfigState.LOADING, f"loading {label}", None)
-            try:
-                await upload.write_config(connection, acf, self._report)
-                self._set(ConfigState.LOADED, f"{label} is loaded, not applied", acf)
+            connection = self._keeper.connection
+            self._is_torn = True
+            self._take(None)
+            self._tell(ConfigState.LOADING, f"loading {_label(acf)}")
+            with self._sure(f"{_label(acf)} is not fully loaded"):
+                async with self._keeper.explaining():
+                    await upload.write_config(connection, acf, self._report)
+                self._tell(ConfigState.LOADED, f"{_label(acf)} is loaded, not applied")
                 if apply_all:
                     await self._apply_all(acf)
-                for slot in slots:
-                    await self._keeper.request(commands.apply_module(slot))
-            except ArchonError as error:
-                # The memory, or what is applied, may be a mixture: say so until a whole one is loaded.
-                self._set(ConfigState.ERROR, f"{label} is not fully loaded: {error}", None)
-                raise
-            finally:
-                self._keeper.update(upload=None)
+                for command in applies:
+                    await self._keeper.request(command)
+                self._take(acf)
+                self._is_torn = False
         await self._keeper.refresh()
 
     async def apply_all(self) -> None:
         """Make the loaded configuration take effect. CCD power is off afterwards.
 
         Raises:
+            StateError: if none is loaded.
             RejectedError: if the controller refuses it.
         """
-        acf = self.require()
         async with self._keeper.undisturbed():
-            try:
+            acf = self.require()
+            with self._sure(f"{_label(acf)} is not applied"):
                 await self._apply_all(acf)
-            except ArchonError as error:
-                self._set(ConfigState.ERROR, f"{_label(acf)} is not applied: {error}", acf)
-                raise
-            finally:
-                self._keeper.update(upload=None)
+            await self._after_reload(acf)
         await self._keeper.refresh()
 
     async def write_line(self, key: str, value: float | str, apply: bool | str = True) -> None:
         """Change one key; see `ArchonController.write_line`."""
-        acf = self.require()
-        changed = acf.with_value(key, str(value))
-        number = acf.line_number(key)
-        command = commands.raw(apply) if isinstance(apply, str) else apply_for(acf.find(key)) if apply else None
-        if apply and command is None:
-            raise InputError(f"no command that this program sends makes {key} take effect; give apply=False")
         async with self._keeper.undisturbed():
-            stored = await self._keeper.request(commands.read_config(number))
-            if stored != acf.lines[number]:
-                self._keeper.update(config=ConfigState.MODIFIED, config_message=f"line {number} is {stored!r}")
-                raise StateError(
-                    f"another program changed the configuration: line {number} is {stored!r}; load it again"
-                )
-            await self._keeper.request(commands.write_config(number, changed.lines[number]))
-            try:
-                if command is not None:
-                    await self._keeper.request(command)
-            except ArchonError:
-                await self._keeper.request(commands.write_config(number, acf.lines[number]))
-                raise
-        log.info("%s: %s", self._keeper.config.name, changed.lines[number])
-        self._keeper.update(acf=changed)
+            changed = self.require().with_value(key, str(value))
+            command = _apply_command(changed, key, apply)
+            await self._change(changed, key, command)
+            if command is None:
+                self._tell(ConfigState.MODIFIED, f"{key} was changed and not applied")
+            elif command.text.startswith(("LOADTIMING", "LOADPARAMS", "APPLYALL")):
+                await self._after_reload(changed)
+            elif command.text.startswith("LOADPARAM "):
+                name = changed.parameter_name(command.text.partition(" ")[2]) or ""
+                self._keeper.update(parameters={**self._keeper.state.parameters, name: changed.parameters.get(name, 0)})
 
     async def set_window(self, changes: Mapping[str, int]) -> Window:
         """Change the window; see `ArchonController.set_window`."""
-        original, current = self._original, self._keeper.state.window
-        if original is None or current is None:
-            raise StateError("no configuration is loaded")
-        window = current.changed(changes)
-        counts = window.counts(original)
-        await self._timing.set_parameters(window.parameters(original))
-        for key, count in counts.items():
-            await self.write_line(key, count, apply=False)
-        await self._keeper.request(commands.apply_cds())
-        self._keeper.update(window=window)
-        return window
+        async with self._keeper.undisturbed():
+            original, current = self._original, self._keeper.state.window
+            if original is None or current is None:
+                raise StateError("no configuration is loaded")
+            window = current.changed(changes)
+            counts, parameters = window.counts(original), window.parameters(original)
+            is_done = False
+            try:
+                await self._use(window, counts, parameters)
+                is_done = True
+            finally:
+                if not is_done:
+                    with suppress(ArchonError):  # the first error is the one to tell
+                        await self._use(current, current.counts(original), current.parameters(original))
+            return window
 
     async def synchronise(self, connection: Connection) -> None:
         """Find out on a new link whether the configuration is still ours, or else which one there is."""
-        status, acf = self._keeper.state.status, self._keeper.state.acf
-        applied = status is not None and status.power not in (Power.UNKNOWN, Power.NOT_CONFIGURED)
+        if self._is_torn:
+            return  # half a configuration must not be taken for a whole one
+        state = self._keeper.state
+        is_applied = state.status is not None and state.status.power not in (Power.UNKNOWN, Power.NOT_CONFIGURED)
+        acf = state.acf
         if acf is not None:
             changed = await upload.differing_keys(connection, acf)
             if not changed:
-                state = ConfigState.APPLIED if applied else ConfigState.LOADED
-                self._keeper.update(config=state, config_message=f"{_label(acf)} is still loaded")
+                if not is_applied:
+                    self._tell(ConfigState.LOADED, f"{_label(acf)} is loaded, not applied")
                 return
             log.warning("%s: the configuration was changed: %s", self._keeper.config.name, ", ".join(changed))
-        await self._adopt(await self._read(connection), applied)
+        self._adopt(await self._read(connection), is_applied)
 
-    async def _adopt(self, acf: Acf, applied: bool) -> None:
+    def _adopt(self, acf: Acf, is_applied: bool) -> None:
         """Take over what the controller's memory holds: after a restart of this program all goes on."""
-        if not acf.keys:
-            self._set(ConfigState.UNLOADED, "the controller has no configuration", None)
-        elif problems := acf.problems():
-            self._set(ConfigState.ERROR, f"the configuration in the controller: {problems[0]}", None)
-        else:
-            state = ConfigState.APPLIED if applied else ConfigState.LOADED
-            self._set(state, f"{len(acf.keys)} lines were found in the controller", acf)
+        try:
+            upload.require_whole(acf)
+        except ConfigError as error:
+            self._take(None)
+            if acf.keys:
+                self._tell(ConfigState.ERROR, f"the configuration in the controller: {error}")
+            else:
+                self._tell(ConfigState.UNLOADED, "the controller has no configuration")
+            return
+        self._take(acf)
+        state = ConfigState.APPLIED if is_applied else ConfigState.LOADED
+        self._tell(state, f"{len(acf.keys)} lines were found in the controller")
 
     async def _apply_all(self, acf: Acf) -> None:
-        self._keeper.update(
-            config=ConfigState.APPLYING,
-            config_message=f"applying {_label(acf)}",
-            upload=Progress(Step.APPLYING, 0, 1),
-        )
+        self._tell(ConfigState.APPLYING, f"applying {_label(acf)}")
+        self._report(Progress(Step.APPLYING, 0, 1))
         await self._keeper.request(commands.apply_all())
-        self._set(ConfigState.APPLIED, f"{_label(acf)} is applied", acf)
+        self._tell(ConfigState.APPLIED, f"{_label(acf)} is applied")
+
+    async def _change(self, changed: Acf, key: str, command: Command | None) -> None:
+        """Write the line of ``key`` and apply it; if that fails the old line is written back."""
+        old, number = self.require().lines, changed.line_number(key)
+        stored = await self._keeper.request(commands.read_config(number))
+        if stored != old[number]:
+            message = f"another program changed the configuration: line {number} is {stored!r}"
+            self._tell(ConfigState.MODIFIED, message)
+            raise StateError(f"{message}; load it again")
+        is_done = False
+        try:
+            await self._keeper.request(commands.write_config(number, changed.lines[number]))
+            if command is not None:
+                await self._keeper.request(command)
+            is_done = True
+        finally:
+            if not is_done:
+                with suppress(LinkError):
+                    await self._keeper.request(commands.write_config(number, old[number]))
+        log.info("%s: %s", self._keeper.config.name, changed.lines[number])
+        self._keeper.update(acf=changed)
+
+    async def _use(self, window: Window, counts: Mapping[str, str], parameters: dict[str, int]) -> None:
+        for key, count in counts.items():
+            await self._change(self.require().with_value(key, count), key, None)
+        await self._keeper.request(commands.apply_cds())
+        await self._timing.set_parameters(parameters)
+        self._keeper.update(window=window)
+
+    async def _after_reload(self, acf: Acf) -> None:
+        """The timing cores have taken their parameters from the memory; give them those of the window again."""
+        self._keeper.update(parameters=dict(acf.parameters))
+        original, window = self._original, self._keeper.state.window
+        if original is not None and window is not None and window != Window.of(original):
+            await self._timing.set_parameters(window.parameters(original))
 
     async def _read(self, connection: Connection) -> Acf:
         try:
@@ -174,19 +207,55 @@ class Configuration:
         finally:
             self._keeper.update(upload=None)
 
+    @contextmanager
+    def _sure(self, failure: str) -> Generator[None]:
+        """Say that nothing is sure of the configuration when the block fails or is cancelled."""
+        reason = "it was cut short"
+        try:
+            yield
+            reason = ""
+        except ArchonError as error:
+            reason = str(error)
+            raise
+        finally:
+            if reason:
+                self._tell(ConfigState.ERROR, f"{failure}: {reason}")
+            self._keeper.update(upload=None)
+
     def _report(self, progress: Progress) -> None:
         self._keeper.update(upload=progress)
 
-    def _set(self, state: ConfigState, message: str, acf: Acf | None) -> None:
+    def _tell(self, state: ConfigState, message: str) -> None:
         log.info("%s: %s", self._keeper.config.name, message)
+        self._keeper.update(config=state, config_message=message)
+
+    def _take(self, acf: Acf | None) -> None:
         self._original = acf
         self._keeper.update(
-            config=state,
-            config_message=message,
-            acf=acf,
-            parameters=dict(acf.parameters) if acf else {},
-            window=Window.of(acf) if acf else None,
+            acf=acf, parameters=dict(acf.parameters) if acf else {}, window=Window.of(acf) if acf else None
         )
+
+
+def _apply_command(changed: Acf, key: str, apply: bool | str) -> Command | None:
+    """Return the command that makes a changed key take effect.
+
+    Raises:
+        InputError: if the key's value is wrong, or no command that is ever sent applies it.
+    """
+    own = changed.find(key)
+    if problems := Acf({own: changed.keys[own]}).problems():
+        raise InputError(problems[0])
+    if isinstance(apply, str):
+        return commands.raw(apply)
+    if not apply:
+        return None
+    name = changed.keys[own].partition("=")[0].strip()
+    # LOADPARAMS would load every other parameter as well.
+    is_parameter = own.startswith("PARAMETER") and name in changed.parameters
+    command = commands.load_param(name) if is_parameter else apply_for(own)
+    if command is None:
+        raise InputError(f"no command that this program sends makes {own} take effect; give apply=False")
+    return command
 
 
 def _label(acf: Acf) -> str:

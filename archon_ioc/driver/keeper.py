@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -39,7 +39,7 @@ class Keeper:
         self.config = config
         self.synchronise = synchronise
         """Called on each new connection, after SYSTEM, STATUS and FRAME were read and before the link is UP."""
-        self.live = Live(ControllerState(name=config.name, config_file=str(config.acf or "")))
+        self.live = Live(ControllerState(name=config.name, reason="not started", config_file=str(config.acf or "")))
         self._connection: Connection | None = None
         self._housekeeping = asyncio.Lock()  # polling, or an upload: never both
         self._reconnect_now = asyncio.Event()
@@ -75,8 +75,8 @@ class Keeper:
         Raises:
             LinkError: if it is not.
         """
-        if self._connection is None or not self.state.is_up:
-            raise LinkError(f"{self.config.name} is not connected: {self.state.reason or 'not started'}")
+        if self._connection is None or not self.state.is_up or self._connection.is_broken:
+            raise LinkError(f"{self.config.name} is not connected: {self.state.reason or 'the link has just broken'}")
         return self._connection
 
     async def until_up(self, timeout: float) -> None:
@@ -103,24 +103,23 @@ class Keeper:
             LinkError: if the link is not UP or breaks.
         """
         self.update(last_command=command.text[:255], last_reply="")
-        entries = self._log_entries
-        try:
+        async with self.explaining():
             reply = await self.connection.request(command)
-        except RejectedError as error:
-            self.update(last_reply="?")
-            raise await self.explained(error, entries) from None
         self.update(last_reply=reply[:255])
         return reply
 
-    async def explained(self, error: RejectedError, entries: int = 0) -> RejectedError:
-        """Return the same error with what the controller has logged since its ``entries``-th entry.
-
-        Raises:
-            LinkError: if the link is not UP or breaks.
-        """
-        await self.read_log()
-        fresh = min(self._log_entries - entries, len(self.state.log))
-        return RejectedError(error.command, "; ".join(self.state.log[len(self.state.log) - fresh :]))
+    @contextlib.asynccontextmanager
+    async def explaining(self) -> AsyncGenerator[None]:
+        """Give a rejection in the block what the controller has logged meanwhile as its reason."""
+        entries = self._log_entries
+        try:
+            yield
+        except RejectedError as error:
+            self.update(last_reply="?")
+            await self.read_log()
+            count = min(self._log_entries - entries, len(self.state.log))
+            reason = "; ".join(self.state.log[len(self.state.log) - count :])
+            raise RejectedError(error.command, reason) from None
 
     async def refresh(self) -> DeviceStatus:
         """Read STATUS and FRAME now, but not in the middle of an upload.

@@ -12,7 +12,32 @@ from archon_ioc.protocol import commands
 _READ_STEP = 256
 """Lines read at a time while looking for the end of a configuration in the memory."""
 
+_COUNTED = {
+    "LINES": "LINE{}",
+    "PARAMETERS": "PARAMETER{}",
+    "CONSTANTS": "CONSTANT{}",
+    "STATES": "STATE{}/NAME",
+    "TAPLINES": "TAPLINE{}",
+}
+"""Lists of a configuration: the key with their length, and those of their items."""
+
 OnProgress = Callable[[Progress], None]
+
+
+def require_whole(acf: Acf) -> None:
+    """Check that a configuration is one, and that none of its end is missing.
+
+    Raises:
+        ConfigError: if a value is wrong or a key is missing; the message names it.
+    """
+    if not acf.keys:
+        raise ConfigError("the configuration is empty", path=acf.path)
+    if problems := acf.problems():
+        raise ConfigError(problems[0], path=acf.path)
+    items = [item.format(n) for count, item in _COUNTED.items() for n in range(acf.number(count, 0))]
+    missing = [key for key in ("PIXELCOUNT", "LINECOUNT", *items) if key not in acf.keys]
+    if missing:
+        raise ConfigError(f"{len(missing)} key(s) are missing: {', '.join(missing[:5])}", path=acf.path)
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ _PARAMETERS = {
     "vbin": "VerticalBinning",
 }
 
+_LARGEST_COUNT = 65535  # manual, LINECOUNT and PIXELCOUNT
 _CLOCKED_MORE = 64
 """Lines or pixels by which scripts are known to clock more, or fewer, than they store."""
 
@@ -58,8 +59,8 @@ class Window:
         window = replace(self, **changes)
         for field, value in asdict(window).items():
             least = 1 if field in ("lines", "pixels", "hbin", "vbin") else 0
-            if not least <= value <= 65535:
-                raise InputError(f"{field} is {least} to 65535, not {value}")
+            if not least <= value <= _LARGEST_COUNT:
+                raise InputError(f"{field} is {least} to {_LARGEST_COUNT}, not {value}")
         return window
 
     def parameters(self, acf: Acf) -> dict[str, int]:
@@ -89,6 +90,7 @@ class Window:
         """Return LINECOUNT and PIXELCOUNT: what the controller stores of each tap.
 
         Raises:
+            InputError: if nothing is left of a tap's lines, or they are too long.
             StateError: if the configuration's counts do not belong to its parameters.
         """
         own = Window.of(acf)
@@ -97,10 +99,14 @@ class Window:
         # A script may clock a few pixels that are not stored, or the other way round: that difference stays.
         if max(abs(more_lines), abs(more_pixels)) > _CLOCKED_MORE:
             raise StateError("LINECOUNT or PIXELCOUNT were changed before; load the configuration again")
-        return {
-            "LINECOUNT": str((self.lines + self.overscanlines + more_lines) // self.vbin),
-            "PIXELCOUNT": str((self.pixels + self.overscanpixels + more_pixels) // self.hbin),
+        counts = {
+            "LINECOUNT": (self.lines + self.overscanlines + more_lines) // self.vbin,
+            "PIXELCOUNT": (self.pixels + self.overscanpixels + more_pixels) // self.hbin,
         }
+        for key, count in counts.items():
+            if not 1 <= count <= _LARGEST_COUNT:
+                raise InputError(f"{key} would be {count}, it is 1 to {_LARGEST_COUNT}")
+        return {key: str(count) for key, count in counts.items()}
 
 
 def _stored(acf: Acf, name: str) -> int | None:
