@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _COUNTDOWN_PERIOD = 0.1
 _FETCH_TRIES = 3
+_SHUTTER_TOLERANCE = 0.02
 _SAFE_SECONDS = 2.0
 """How long stopping the script may take; a stop of the program must be over within 3 s."""
 
@@ -99,7 +100,7 @@ class Shots:
         if not integration.readout:
             await self._controller.timing.until_up()
             await self._controller.timing.read_early()
-        elif self._shutter.is_moved_by_host(settings) and late > 0:
+        elif self._shutter.is_moved_by_host(settings) and late > _SHUTTER_TOLERANCE:
             name = self._controller.name
             log.warning("%s: the shutter was closed %.3f s after the readout had begun", name, late)
         return started

@@ -16,6 +16,7 @@ import pytest
 from archon_ioc.acf.file import Acf
 from archon_ioc.config import ControllerConfig, FilesConfig, ScriptConfig, SiteConfig
 from archon_ioc.driver.controller import ArchonController
+from archon_ioc.errors import StateError
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.operations import Operations
 from archon_ioc.exposure.phase import Phase
@@ -209,6 +210,43 @@ def held_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
     monkeypatch.setattr(os, "fsync", fsync)
     return released
+
+
+class FakeShutter:
+    """A shutter of another IOC; ``fails`` and ``hangs`` name the methods that do, hang until ``released``."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.fails = self.hangs = ""
+        self.released = asyncio.Event()
+
+    async def open(self) -> None:
+        await self._move("open")
+
+    async def close(self) -> None:
+        await self._move("close")
+
+    async def _move(self, what: str) -> None:
+        self.calls.append(what)
+        if what in self.hangs:
+            await self.released.wait()
+        if what in self.fails:
+            raise StateError(f"the shutter does not {what}")
+
+
+@pytest.fixture
+def fake_shutter() -> FakeShutter:
+    return FakeShutter()
+
+
+@pytest.fixture
+def script() -> dict[str, int]:
+    return dict(SCRIPT)
+
+
+@pytest.fixture
+def triggered_script() -> dict[str, int]:
+    return dict(TRIGGERED_SCRIPT)
 
 
 @pytest.fixture(name="make_acf")
