@@ -47,7 +47,7 @@ def test_a_whole_file(tmp_path: Path) -> None:
     site = load(written(tmp_path, GOOD))
     assert site.prefix == "SITE:"
     assert (site.controller.name, site.controller.host, site.controller.port) == ("spec1", "archon.example", 4243)
-    assert site.controller.acf == Path("ccd.acf")
+    assert site.controller.acf == tmp_path / "ccd.acf", "beside the site file"
     assert (site.script.integration.parameter, site.script.integration.unit) == ("IntCS", "cs")
     assert site.script.exposures == "Expose"
     assert site.script.readout == "ReadOut"
