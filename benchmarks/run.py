@@ -25,12 +25,15 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Figure]]] = {
     "start": start.measure,
     "image": image.measure,
 }
+COMPARED = {"fetch", "upload"}
+"""Those in which the peer takes part."""
 
 
 def main() -> None:
     options = _options()
     names = list(BENCHMARKS) if options.what == "all" else [options.what]
-    settings = Settings(options.rounds, None if options.no_peer else peer_python(), options.small)
+    compares = not options.no_peer and not COMPARED.isdisjoint(names)
+    settings = Settings(options.rounds, peer_python() if compares else None, options.small)
     print(_machine())
     found: dict[str, list[Figure]] = {}
     for name in names:
