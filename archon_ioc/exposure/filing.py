@@ -90,6 +90,7 @@ class Filing:
             SaveError: if it could not be written; `write` can be tried again.
         """
         self._last = exposure
+        self._show(held_bytes=sum(image.nbytes for image in exposure.images.values()))
         if self.settings.auto_save:
             await self.write()
 
@@ -114,13 +115,19 @@ class Filing:
             self._show(error=False, full_name=names[0])
             log.info("wrote %s", ", ".join(names))
 
+    def drop(self) -> None:
+        """Forget the last image; `write` has none then."""
+        self._last = None
+        self._show(held_bytes=0)
+
     async def _write(self, exposure: Exposure) -> tuple[str, ...]:
         naming = _naming(self.settings)
         ccds = list(exposure.images) if len(exposure.images) > 1 else [""]
         if self.settings.auto_increment:
             number = await asyncio.to_thread(_free_number, naming, ccds)
+            if self.settings.number == naming.number:  # else somebody has just set the next one
+                self._set(replace(self.settings, number=min(number + 1, LARGEST_NUMBER)))
             naming = replace(naming, number=number)
-            self._set(replace(self.settings, number=min(number + 1, LARGEST_NUMBER)))
             await self._store_number()
         facts = replace(exposure.facts, number=naming.number)
         return await asyncio.to_thread(files.save, exposure.images, facts, naming, self._detectors)

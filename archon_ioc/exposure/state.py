@@ -29,13 +29,14 @@ class ImageState:
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What became of the last file."""
+    """What became of the last file. ``held_bytes``: of the last image, which can still be written."""
 
     path_exists: bool = False
     full_name: str = ""
     error: bool = False
     message: str = ""
     writing: bool = False
+    held_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

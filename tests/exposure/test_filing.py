@@ -1,0 +1,269 @@
+"""Where images go and under which number, also after a crash, without room, and while clients write settings."""
+
+import asyncio
+import json
+import os
+import resource
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archon_ioc.errors import InputError, SaveError, StateError
+from archon_ioc.exposure.phase import Outcome
+
+
+@contextmanager
+def files_at_most(size: int) -> Iterator[None]:
+    """Let the system refuse to make a file longer than ``size`` bytes, as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def kept_number(bench) -> int:
+    return json.loads((bench.folder.parent / "state" / "settings.json").read_text())["files"]["number"]
+
+
+# Numbers
+
+
+async def test_the_number_counts_up_and_is_kept(benches) -> None:
+    async with benches() as bench:
+        await bench.good()
+        await bench.good()
+        assert bench.camera.filing.settings.number == kept_number(bench) == 3
+    async with benches() as bench:
+        assert bench.camera.filing.settings.number == 3
+        await bench.good()
+        assert bench.files == ["archon_0001.fits", "archon_0002.fits", "archon_0003.fits"]
+
+
+async def test_a_number_is_kept_before_its_file_can_exist(bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[tuple[str, int]] = []
+    link = os.link
+
+    def noting(part: Path, path: Path) -> None:
+        kept.append((Path(path).name, kept_number(bench)))
+        link(part, path)
+
+    monkeypatch.setattr(os, "link", noting)
+    await bench.good()
+    await bench.good()
+    assert kept == [("archon_0001.fits", 2), ("archon_0002.fits", 3)]
+
+
+async def test_names_that_exist_are_passed_over(bench) -> None:
+    for n in (1, 2, 4):
+        (bench.folder / f"archon_000{n}.fits").write_text("somebody else's")
+    await bench.good()
+    assert bench.camera.state.file.full_name.endswith("archon_0003.fits")
+    await bench.good()
+    assert bench.camera.state.file.full_name.endswith("archon_0005.fits")
+    assert (bench.folder / "archon_0004.fits").read_text() == "somebody else's"
+
+
+async def test_a_number_is_passed_over_when_one_ccd_has_it(benches) -> None:
+    detectors = [{"name": "red", "taps": ["AD1L"]}, {"name": "blue", "taps": ["AD2R"]}]
+    async with benches(site={"detectors": detectors}) as bench:
+        (bench.folder / "archon_0001_blue.fits").touch()
+        bench.camera.change(seconds=0.0)
+        await bench.camera.acquire()
+        assert bench.files == ["archon_0001_blue.fits", "archon_0002_blue.fits", "archon_0002_red.fits"]
+
+
+async def test_without_autoincrement_nothing_is_written_over(bench) -> None:
+    await bench.camera.filing.change(auto_increment=False, number=7)
+    bench.camera.change(seconds=0.0)
+    await bench.camera.acquire()
+    with pytest.raises(SaveError, match=r"archon_0007\.fits: it exists already"):
+        await bench.camera.acquire()
+    assert (bench.files, bench.camera.filing.settings.number) == (["archon_0007.fits"], 7)
+
+
+async def test_a_number_that_failed_is_not_used_again(bench) -> None:
+    bench.camera.change(seconds=0.0)
+    with files_at_most(2048), pytest.raises(SaveError):
+        await bench.camera.acquire()
+    assert bench.camera.filing.settings.number == 2
+    await bench.good()
+    assert bench.files == ["archon_0002.fits"]
+
+
+async def test_without_a_place_for_the_number_images_are_still_written(bench, caplog: pytest.LogCaptureFixture) -> None:
+    (bench.folder.parent / "state").write_text("a file where the folder should be")
+    await bench.good()
+    await bench.good()
+    assert "the next file number is not kept: cannot write" in caplog.text
+    assert bench.files == ["archon_0001.fits", "archon_0002.fits"]
+
+
+# Room
+
+
+async def test_a_disk_that_is_full_halfway(bench) -> None:
+    bench.camera.change(seconds=0.0)
+    with files_at_most(2048), pytest.raises(SaveError, match=r"cannot write .*archon_0001\.fits: File too large"):
+        await bench.camera.acquire()
+    state = bench.camera.state
+    assert (state.outcome, state.file.error, state.file.full_name) == (Outcome.FAILED, True, "")
+    assert "File too large" in state.file.message
+    assert "File too large" in state.message
+    assert list(bench.folder.iterdir()) == [], "nothing is left behind"
+    await bench.camera.filing.write()
+    state = bench.camera.state
+    assert (bench.files, state.file.error, state.file.message) == (["archon_0002.fits"], False, "")
+
+
+async def test_a_disk_that_is_full_before(bench) -> None:
+    with pytest.raises(StateError, match=r"the disk of .* is full: .* MB are free"):
+        await bench.camera.filing.require_room(1 << 60)
+    await bench.camera.filing.change(auto_save=False)
+    await bench.camera.filing.require_room(1 << 60)
+
+
+# Folders
+
+
+@pytest.mark.parametrize(
+    ("levels", "exists"), [(0, False), (-1, False), (-2, True), (-9, True), (99, False), (1, True)]
+)
+async def test_folders_are_made_as_far_as_allowed(bench, levels: int, exists: bool) -> None:
+    await bench.camera.filing.change(create_directory=levels)
+    wanted = bench.folder / "2026" / "night"
+    await bench.camera.filing.change(path=str(wanted))
+    assert bench.camera.filing.settings.path == f"{wanted}/"
+    assert bench.camera.state.file.path_exists is wanted.is_dir() is exists
+    bench.camera.change(seconds=0.0)
+    if exists:
+        await bench.camera.acquire()
+        assert bench.camera.state.file.full_name == f"{wanted}/archon_0001.fits"
+    else:
+        with pytest.raises(StateError, match=r"files cannot be written: .*night/ does not exist"):
+            await bench.camera.acquire()
+        assert bench.camera.state.outcome is Outcome.FAILED
+        assert "HOLDTIMING" not in bench.device.commands, "no light is taken that cannot be kept"
+        await bench.camera.filing.change(path=str(bench.folder))
+        await bench.good()
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/dev/null/images", "/proc/images"])
+async def test_folders_that_cannot_be(bench, path: str) -> None:
+    await bench.camera.filing.change(path=path)
+    assert not bench.camera.state.file.path_exists
+    assert path in bench.camera.state.file.message
+    with pytest.raises(StateError, match=f"files cannot be written: {path}"):
+        await bench.camera.acquire()
+    await bench.camera.filing.change(path=str(bench.folder))
+    assert bench.camera.state.file.message == ""
+    await bench.good()
+
+
+async def test_a_folder_that_vanishes_before_the_image_is_there(bench) -> None:
+    wanted = bench.folder / "short-lived"
+    await bench.camera.filing.change(path=str(wanted), create_directory=-1)
+    bench.camera.change(seconds=0.3)
+    client = bench.start()
+    await bench.until(lambda state: state.remaining > 0)
+    wanted.rmdir()
+    with pytest.raises(SaveError, match="No such file"):
+        await client
+    wanted.mkdir()
+    await bench.camera.filing.write()
+    assert [path.name for path in wanted.iterdir()] == ["archon_0002.fits"]
+
+
+async def test_settings_may_come_in_any_order_and_at_once(bench) -> None:
+    wanted = bench.folder / "deep" / "er"
+    await asyncio.gather(
+        bench.camera.filing.change(path=str(wanted)),
+        bench.camera.filing.change(name="m31"),
+        bench.camera.filing.change(template="%s%s-%d.fits"),
+        bench.camera.filing.change(number=42),
+        bench.camera.filing.change(create_directory=-2),
+    )
+    assert bench.camera.state.file.path_exists
+    bench.camera.change(seconds=0.0)
+    await bench.camera.acquire()
+    assert bench.camera.state.file.full_name == f"{wanted}/m31-42.fits"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"number": -1}, "a file number is 0 to"),
+        ({"template": "%s%s%s%s"}, "'%d' is possible here"),
+        ({"template": "%s%s_%d.fits.gz"}, "would be a compressed file"),
+        ({"name": "a/"}, "is not the name of a file"),
+    ],
+)
+async def test_names_that_cannot_be(bench, changes: dict[str, Any], message: str) -> None:
+    if "name" in changes:
+        await bench.camera.filing.change(template="%s%s")
+    before = bench.camera.filing.settings
+    with pytest.raises(InputError, match=message):
+        await bench.camera.filing.change(**changes)
+    assert bench.camera.filing.settings == before
+
+
+async def test_an_empty_name_may_be_set_first(bench) -> None:
+    await bench.camera.filing.change(name="")
+    await bench.camera.filing.change(template="%s%s")
+    bench.camera.change(seconds=0.0)
+    with pytest.raises(InputError, match="is not the name of a file"):
+        await bench.camera.acquire()
+    assert bench.camera.state.file.error
+    await bench.camera.filing.change(name="m31")
+    await bench.camera.filing.write()
+    assert bench.files == ["m31"]
+
+
+# Written later
+
+
+async def test_without_autosave_an_image_is_written_when_asked(bench) -> None:
+    await bench.camera.filing.change(auto_save=False)
+    bench.camera.change(seconds=0.0)
+    await bench.camera.acquire()
+    assert (bench.files, bench.camera.state.image.unique_id) == ([], 1)
+    assert bench.camera.state.file.held_bytes == 48 * 40 * 2
+    await bench.camera.filing.write()
+    assert bench.files == ["archon_0001.fits"]
+    await bench.camera.filing.write()
+    assert bench.files == ["archon_0001.fits", "archon_0002.fits"]
+
+
+async def test_an_image_that_was_dropped(bench) -> None:
+    await bench.good()
+    bench.camera.filing.drop()
+    assert bench.camera.state.file.held_bytes == 0
+    with pytest.raises(StateError, match="there is no image to write"):
+        await bench.camera.filing.write()
+    await bench.good()
+
+
+async def test_without_an_image_there_is_nothing_to_write(bench) -> None:
+    with pytest.raises(StateError, match="there is no image to write yet"):
+        await bench.camera.filing.write()
+    file = bench.camera.state.file
+    assert (file.error, file.message, file.writing) == (True, "there is no image to write yet", False)
+    await bench.good()
+    assert not bench.camera.state.file.error
+
+
+async def test_two_writes_at_once_take_turns(bench, held_disk: threading.Event) -> None:
+    await bench.camera.filing.change(auto_save=False)
+    bench.camera.change(seconds=0.0)
+    await bench.camera.acquire()
+    both = asyncio.gather(bench.camera.filing.write(), bench.camera.filing.write())
+    await bench.until(lambda state: state.file.writing)
+    assert bench.files == []
+    held_disk.set()
+    await both
+    assert bench.files == ["archon_0001.fits", "archon_0002.fits"]
