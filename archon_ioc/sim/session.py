@@ -39,6 +39,8 @@ class Bench:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a command is done: the controller does one at a time."""
     rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    busy_until: float = 0.0
+    """When the command before is done, in the loop's time: what came meanwhile waits from then on."""
 
     async def render(self, buffer: Buffer) -> None:
         """Make the pixels of a buffer's frame, in a thread, if nobody has made them yet."""
@@ -76,21 +78,23 @@ class Session:
             *lines, pending = (pending + received).split(b"\n")
             if len(pending) > _LONGEST_LINE:
                 pending = b""
+            arrived = self._loop.time()
             for line in lines:
-                await self._answer_line(line)
+                await self._answer_line(line, arrived)
             await self._flush()
             if buffer := self._bench.unrendered():
                 self._render_ahead(buffer)
 
-    async def _answer_line(self, line: bytes) -> None:
+    async def _answer_line(self, line: bytes, arrived: float) -> None:
         start = line.find(b">") + 1
         ref = line[start : start + 2].upper()
         if not start or len(ref) < 2 or not _HEX.issuperset(ref):
             return
         command = line[start + 2 :].removesuffix(b"\r").decode("latin-1")
-        if seconds := latency(command) * self._bench.latency if self._bench.latency else 0.0:
+        if self._bench.latency:
             await self._flush()
-            await asyncio.sleep(seconds)
+            self._bench.busy_until = max(self._bench.busy_until, arrived) + latency(command) * self._bench.latency
+            await asyncio.sleep(self._bench.busy_until - self._loop.time())
         async with self._bench.turn:
             answer = await self._answer(command)
             await self._deliver(ref, command, answer)
