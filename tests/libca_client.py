@@ -80,11 +80,16 @@ def plain(value):
     return value.tolist() if isinstance(value, numpy.ndarray | numpy.generic) else repr(value)
 
 
-# pyepics prints what it cannot do; answers are on a line of their own.
-answers, sys.stdout = sys.stdout, sys.stderr
-for line in sys.stdin:
-    try:
-        answer = {"value": eval(line)}
-    except Exception as error:  # noqa: BLE001 - the test sees it
-        answer = {"error": repr(error)}
-    print(json.dumps(answer, default=plain), file=answers, flush=True)
+def main():
+    # pyepics prints what it cannot do; answers are on a line of their own.
+    answers, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        try:
+            answer = {"value": eval(line)}
+        except Exception as error:  # noqa: BLE001 - the test sees it
+            answer = {"error": repr(error)}
+        print(json.dumps(answer, default=plain), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
