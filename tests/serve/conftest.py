@@ -18,8 +18,6 @@ from archon_ioc.pvs.render import Table
 from archon_ioc.pvs.row import AlarmLimits, Array, Choice, Float, Int, Pixels, Pv, Severity, Text
 from archon_ioc.serve.ca import CaServer
 
-collect_ignore = ["client.py"]  # not for this process
-
 
 @dataclass(frozen=True)
 class State:
