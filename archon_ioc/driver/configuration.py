@@ -22,6 +22,9 @@ from archon_ioc.protocol.enums import Power
 
 log = logging.getLogger(__name__)
 
+_STATUS_SECONDS = 5.0
+"""Longest time for STATUS to show a change; how often the controller refreshes it is not published."""
+
 
 class Configuration:
     """The owner of ``config``, ``acf``, ``parameters`` and ``window`` of a controller's state."""
@@ -81,7 +84,7 @@ class Configuration:
                     await self._keeper.request(command)
                 self._take(acf)
                 self._is_torn = False
-        await self._keeper.refresh()
+        await self._see_power_off() if apply_all else await self._keeper.refresh()
 
     async def apply_all(self) -> None:
         """Make the loaded configuration take effect. CCD power is off afterwards.
@@ -95,7 +98,7 @@ class Configuration:
             with self._sure(f"{_label(acf)} is not applied"):
                 await self._apply_all(acf)
             await self._after_reload(acf)
-        await self._keeper.refresh()
+        await self._see_power_off()
 
     async def write_line(self, key: str, value: float | str, apply: bool | str = True) -> None:
         """Change one key; see `ArchonController.write_line`."""
@@ -165,6 +168,13 @@ class Configuration:
         self._report(Progress(Step.APPLYING, 0, 1))
         await self._keeper.request(commands.apply_all())
         self._tell(ConfigState.APPLIED, f"{_label(acf)} is applied")
+
+    async def _see_power_off(self) -> None:
+        """Wait until STATUS, which is older than a reply, shows that APPLYALL has switched the CCD power off."""
+        try:
+            await self._keeper.refresh_until(lambda status: status.power is not Power.ON, _STATUS_SECONDS)
+        except TimeoutError:
+            log.warning("%s: the CCD power is still reported ON after APPLYALL", self._keeper.config.name)
 
     async def _change(self, changed: Acf, key: str, command: Command | None) -> None:
         """Write the line of ``key`` and apply it; if that fails the old line is written back."""

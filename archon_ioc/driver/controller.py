@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from types import MappingProxyType
 from typing import Self
@@ -48,7 +50,7 @@ class ArchonController:
         self._keeper = Keeper(settings)
         self._task: asyncio.Task[None] | None = None
         self._raw: set[asyncio.Task[str]] = set()
-        self._before: FrameStatus | None = None
+        self._exposure: _Exposure | None = None
         self.timing = Timing(self._keeper, script or ScriptConfig())
         """What the timing cores are told, and the frames."""
         self._configuration = Configuration(self._keeper, self.timing)
@@ -226,80 +228,111 @@ class ArchonController:
         """Return the state of the CCD power; True or False switches it and waits until it is done.
 
         Raises:
+            RejectedError: if the controller refuses, before a configuration is applied for instance.
             StateError: if the state is not reached, and why.
         """
-        if on is None:
-            return (await self._keeper.refresh()).power
-        wanted = Power.ON if on else Power.OFF
-        if (await self._keeper.refresh()).power is wanted:
-            return wanted  # POWERON of a powered CCD is an error to some firmware
-        await self._keeper.request(commands.power_on() if on else commands.power_off())
-        log.info("%s: CCD power %s", self.name, "on" if on else "off")
-        return await self._wait_power(wanted)
+        status = await self._keeper.refresh()
+        wanted = (Power.ON,) if on else (Power.OFF, Power.NOT_CONFIGURED)
+        if on is None or status.power in wanted:
+            return status.power  # POWERON of a powered CCD is an error to some firmware
+        async with self._keeper.undisturbed():  # not between the commands of an upload
+            await self._keeper.request(commands.power_on() if on else commands.power_off())
+        try:
+            status = await self._keeper.refresh_until(
+                lambda status: status.power in wanted or not status.power_good, _POWER_SECONDS
+            )
+        except TimeoutError:
+            name = self.status.power.name
+            raise StateError(f"the CCD power is {name} after {_POWER_SECONDS:g} s, not {wanted[0].name}") from None
+        if status.power not in wanted:
+            raise StateError("the power supply reports a fault (POWERGOOD=0)")
+        log.info("%s: CCD power %s", self.name, status.power.name)
+        return status.power
 
     # the seed's words for exposures
 
     async def reset(self, autoflush: bool = True) -> None:
         """Stop whatever the timing script does and restart it idle."""
+        self._exposure = None
         await self.timing.make_safe()
         if not autoflush:
             await self.set_autoflush(False)
 
     async def set_autoflush(self, mode: bool) -> None:
-        """Switch continuous clearing while idle."""
-        await self.set_param("AutoFlush", int(mode))
+        """Switch continuous clearing while idle, now and after each exposure.
+
+        Raises:
+            StateError: if the script cannot.
+        """
+        await self.timing.set_auto_flush(mode)
 
     async def expose(self, exposure_time: float = 1.0, readout: bool = True) -> None:
-        """Start an integration; `readout` (or the script itself) makes a frame of it.
+        """Start an integration of ``exposure_time`` seconds; without ``readout`` its charge stays on the CCD.
 
         Raises:
             StateError: if the CCD is not powered or the script cannot do it.
+            InputError: if the time is out of range.
         """
         if not self.status.is_powered:
             raise StateError(f"the CCD power is {self.status.power.name}, it must be ON")
-        self._before = await self.timing.prepare(Integration(exposure_time, readout))
+        before = await self.timing.prepare(Integration(exposure_time, readout))
         await self.timing.begin()
+        self._exposure = _Exposure(before, time.monotonic() + exposure_time, readout)
 
     async def abort(self, readout: bool = False) -> None:
         """End the running integration, and read it out or throw it away."""
-        await (self.timing.read_early() if readout else self.timing.make_safe())
+        if not readout:
+            await self.reset()
+            return
+        await self.timing.read_early()
+        if self._exposure:
+            self._exposure = _Exposure(self._exposure.before, time.monotonic(), reads_out=True)
 
     async def flush(self, count: int = 2) -> None:
         """Start clearing the CCD ``count`` times."""
         await self.timing.flush(count)
 
     async def readout(self) -> BufferInfo:
-        """Read out what `expose` collected, wait for the frame and return its buffer."""
-        before = self._before or await self.get_frame()
-        if not self.status.parameters.get(self.timing.script().readout or "", 0):
+        """Wait for the frame of what `expose` started, or else read out what is on the CCD; return its buffer.
+
+        Raises:
+            ReadoutError: if no whole frame comes.
+            StateError: if there was no exposure and the script cannot read out without one.
+        """
+        exposure, self._exposure = self._exposure, None
+        if exposure is None:
+            exposure = _Exposure(await self.get_frame(), time.monotonic(), reads_out=False)
+        left = exposure.end - time.monotonic()
+        if not exposure.reads_out:
+            await asyncio.sleep(max(left, 0.0))
             await self.timing.read_early()
-        return await self.timing.new_frame(before)
+        buffer = await self.timing.new_frame(exposure.before, after=left)
+        await self.timing.rest()
+        return buffer
 
     async def fetch(self, buffer: BufferInfo | int | None = None) -> Frame:
         """Read a frame buffer, by default the newest complete one.
 
         Raises:
+            InputError: if there is no such buffer.
             StateError: if there is no complete frame.
+            ReadoutError: if the buffer holds no frame, or another one meanwhile.
         """
+        if isinstance(buffer, BufferInfo):
+            return await self.timing.fetch(buffer)
+        if buffer not in (None, 1, 2, 3):
+            raise InputError(f"frame buffers are 1, 2 and 3, not {buffer}")
         frames = await self.get_frame()
-        if isinstance(buffer, int):
-            buffer = frames.buffer(buffer)
-        info = buffer or frames.newest
+        info = frames.newest if buffer is None else frames.buffer(buffer)
         if info is None:
             raise StateError("there is no complete frame to fetch")
         return await self.timing.fetch(info)
 
-    # inner parts
 
-    async def _wait_power(self, wanted: Power) -> Power:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + _POWER_SECONDS
-        while True:
-            status = await self._keeper.refresh()
-            if status.power is wanted:
-                return wanted
-            if not status.power_good:
-                raise StateError("the power supply reports a fault (POWERGOOD=0)")
-            if loop.time() > end:
-                raise StateError(f"the CCD power is {status.power.name} after {_POWER_SECONDS:g} s, not {wanted.name}")
-            await asyncio.sleep(min(0.1, self._keeper.config.status_period))
+@dataclass(frozen=True, slots=True)
+class _Exposure:
+    """What `ArchonController.expose` started: the buffers before it, when it ends, whether a readout follows."""
+
+    before: FrameStatus
+    end: float
+    reads_out: bool

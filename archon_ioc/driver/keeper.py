@@ -23,6 +23,7 @@ _EMPTY_LOG = "(null)"
 _KEPT_LOG_LINES = 20
 _MOST_LOG_LINES = 64  # read at one go: a controller that logs without end must not keep us from STATUS
 
+_HURRY = 0.1  # seconds between two STATUS requests while a change is awaited
 _FIRST_PAUSE = 0.1  # seconds from a lost link to the first attempt to connect again
 
 T = TypeVar("T")
@@ -129,6 +130,20 @@ class Keeper:
         """
         async with self._housekeeping:
             return await self._poll(self.connection)
+
+    async def refresh_until(self, accept: Callable[[DeviceStatus], bool], timeout: float) -> DeviceStatus:
+        """Read STATUS and FRAME until ``accept`` is true of the status, and return that.
+
+        Raises:
+            TimeoutError: if that takes longer than ``timeout`` seconds.
+            LinkError: if the link is not UP or breaks.
+        """
+        async with asyncio.timeout(timeout):
+            while True:
+                status = await self.refresh()
+                if accept(status):
+                    return status
+                await asyncio.sleep(min(_HURRY, self.config.status_period))
 
     async def refresh_system(self) -> SystemInfo:
         """Read SYSTEM now.

@@ -62,11 +62,11 @@ class Script:
         Raises:
             InputError: if the time is negative or too long for a counter.
         """
-        ticks = round(seconds * self.ticks_per_second)
-        if not 0 <= ticks <= PARAMETER_LIMIT:
+        ticks = seconds * self.ticks_per_second
+        if not 0 <= ticks <= PARAMETER_LIMIT:  # not a number is not in there either
             longest = PARAMETER_LIMIT / self.ticks_per_second
             raise InputError(f"{seconds:g} s: {self.integration} allows 0 to {longest:g} s")
-        return ticks
+        return round(ticks)
 
     def quiet(self) -> dict[str, int]:
         """Return the parameters with which the script does nothing but wait."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 _RELINK_SECONDS = 60.0
 """How long a readout waits for a lost link: the controller goes on without us."""
 _PROGRESS_PERIOD = 0.1
+_LARGEST_IMAGE = 768 << 20  # bytes: a frame buffer with BIGBUF (manual, FRAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Timing:
         self._keeper = keeper
         self._names = names
         self._memory = FrameMemory()
+        self._fetching = asyncio.Lock()  # LOCK of a second fetch would take that of the first away
+        self._auto_flush: int | None = None  # as a client wants it, None: as the configuration has it
 
     def script(self) -> Script:
         """Return the loaded timing script's roles.
@@ -60,12 +63,14 @@ class Timing:
         """Load parameters into the timing cores, in the order given.
 
         Raises:
+            InputError: if a value is out of range; none is loaded.
             RejectedError: if the controller refuses one; those before it are loaded.
             LinkError: if the link is not UP or breaks.
         """
-        for name, value in values.items():
-            await self._keeper.request(commands.fast_load_param(name, value))
-            self._keeper.update(parameters={**self._keeper.state.parameters, name: value})
+        loads = {name: commands.fast_load_param(name, value) for name, value in values.items()}
+        for name, load in loads.items():
+            await self._keeper.request(load)
+            self._keeper.update(parameters={**self._keeper.state.parameters, name: values[name]})
 
     async def prepare(self, integration: Integration) -> FrameStatus:
         """Hold the cores with everything set for an exposure, and return the buffers as they are before it.
@@ -121,19 +126,52 @@ class Timing:
     async def make_safe(self) -> None:
         """Stop everything that the script does: cores reset, shutter signal low, idle flushing as configured.
 
+        The cores are reset also when there is no configuration or the controller refuses a parameter.
+
         Raises:
-            StateError: if no configuration is loaded.
+            RejectedError: if the controller refused a parameter or the reset.
             LinkError: if the link is not UP or breaks.
         """
-        script = self.script()
+        refused: RejectedError | None = None
         # Before the reset: the script looks at them first thing after it.
-        await self.set_parameters({**script.quiet(), **script.resting()})
+        for name, value in self._quiet_and_resting().items():
+            try:
+                await self.set_parameters({name: value})
+            except RejectedError as error:
+                refused = refused or error
         await self._keeper.request(commands.reset_timing())
         await self._keeper.request(commands.release_timing())
+        if refused:
+            raise refused
 
     async def rest(self) -> None:
-        """Let the script idle after an exposure as the configuration has it."""
-        await self.set_parameters(self.script().resting())
+        """Let the script idle after an exposure as the configuration, or `set_auto_flush`, has it."""
+        await self.set_parameters(self._resting(self.script()))
+
+    async def set_auto_flush(self, on: bool) -> None:
+        """Switch continuous clearing while idle, now and after each exposure.
+
+        Raises:
+            StateError: if the script cannot.
+        """
+        name = self.script().auto_flush
+        if name is None:
+            raise StateError(f"this timing script has no parameter {self._names.auto_flush!r}")
+        self._auto_flush = int(on)
+        await self.set_parameters({name: self._auto_flush})
+
+    def _resting(self, script: Script) -> dict[str, int]:
+        values = script.resting()
+        if script.auto_flush and self._auto_flush is not None:
+            values[script.auto_flush] = self._auto_flush
+        return values
+
+    def _quiet_and_resting(self) -> dict[str, int]:
+        try:
+            script = self.script()
+        except StateError:
+            return {}
+        return script.quiet() | self._resting(script)
 
     async def flush(self, count: int) -> None:
         """Start clearing the CCD ``count`` times.
@@ -144,29 +182,36 @@ class Timing:
         script = self.script()
         if not script.do_flush:
             raise StateError(f"this timing script has no parameter {self._names.do_flush!r}")
-        counts = {script.flush_count: count} if script.flush_count else {}
-        await self.set_parameters({**script.quiet(), **counts, script.do_flush: 1})
+        values = script.quiet()
+        if script.flush_count:
+            values[script.flush_count] = count
+        del values[script.do_flush]
+        values[script.do_flush] = 1  # last: the cores run, and take the count when they see it
+        await self.set_parameters(values)
 
     async def frame_start(self, before: FrameStatus) -> None:
         """Wait, without a limit, until a frame that is not in ``before`` begins.
 
         Raises:
             ReadoutError: if the controller was restarted, or the link does not come back.
+            LinkError: if nobody keeps the link any more.
         """
         while True:
             if _new_buffer(await self._patiently(before), before):
                 return
             await asyncio.sleep(self._keeper.config.frame_period)
 
-    async def new_frame(self, before: FrameStatus) -> BufferInfo:
+    async def new_frame(self, before: FrameStatus, *, after: float = 0.0) -> BufferInfo:
         """Wait until a frame that is not in ``before`` is complete, and return its buffer.
 
-        A lost link is waited for: the controller reads out without us.
+        A lost link is waited for: the controller reads out without us. ``after`` seconds of an integration may still
+        be to come.
 
         Raises:
             ReadoutError: if no frame starts in time, one stops growing, or the controller was restarted.
+            LinkError: if nobody keeps the link any more.
         """
-        limit = self._names.readout_start
+        limit = self._names.readout_start + max(after, 0.0)
         seen, since = None, time.monotonic()
         while True:
             current = _new_buffer(await self._patiently(before), before)
@@ -197,6 +242,7 @@ class Timing:
 
         Raises:
             ReadoutError: if that takes more than a minute.
+            LinkError: if nobody keeps the link any more.
         """
         try:
             await self._keeper.until_up(_RELINK_SECONDS)
@@ -211,26 +257,27 @@ class Timing:
             LinkError: if the link breaks; the frame is still in the controller.
             RejectedError: if the controller refuses.
         """
-        if info.image_bytes == 0:
-            raise ReadoutError(f"frame {info.frame} has no pixels")
-        started = time.monotonic()
-        pixels = self._memory.lend(info.image_blocks * BLOCK_SIZE)
+        if not 0 < info.image_bytes <= _LARGEST_IMAGE:
+            raise ReadoutError(f"frame {info.frame} has {info.width} x {info.height} pixels")
         command = commands.fetch(info.base, info.image_blocks)
-        try:
-            async with self._locked(info):
-                await self._check_same(info)
-                await self._keeper.connection.fetch(command, pixels, self._reporter(command.blocks))
-                await self._check_same(info)
-        finally:
-            self._keeper.update(fetch=None)
-        self._keeper.update(fetch_seconds=time.monotonic() - started)
-        return Frame(info, pixels[: info.image_bytes])
+        async with self._fetching:
+            started = time.monotonic()
+            pixels = self._memory.lend(info.image_blocks * BLOCK_SIZE)
+            try:
+                async with self._locked(info), self._keeper.explaining():
+                    await self._check_same(info)
+                    await self._keeper.connection.fetch(command, pixels, self._reporter(command.blocks))
+                    await self._check_same(info)
+            finally:
+                self._keeper.update(fetch=None)
+            self._keeper.update(fetch_seconds=time.monotonic() - started)
+            return Frame(info, pixels[: info.image_bytes])
 
     @asynccontextmanager
     async def _locked(self, info: BufferInfo) -> AsyncGenerator[None]:
         """Keep the controller from writing to the buffer while it is being fetched."""
-        await self._keeper.request(commands.lock(info.number))
         try:
+            await self._keeper.request(commands.lock(info.number))
             yield
         finally:
             with suppress(LinkError, RejectedError):  # a new link begins unlocked
@@ -241,7 +288,7 @@ class Timing:
         if not now.is_same_frame(info):
             raise ReadoutError(f"frame {info.frame} in buffer {info.number} was replaced by frame {now.frame}")
 
-    def _reporter(self, total: int):
+    def _reporter(self, total: int) -> Callable[[int], None]:
         last = 0.0
 
         def report(done: int) -> None:

@@ -94,6 +94,11 @@ class Witness(SimArchon):
         return [command for command in self.heard[start:] if not command.startswith(without or ("\0",))]
 
 
+@pytest.fixture
+def witness() -> type[Witness]:
+    return Witness
+
+
 class Lab:
     """A simulated controller on a port, and the driver for it."""
 
@@ -141,9 +146,10 @@ def make_lab(acf: Acf) -> MakeLab:
         started: bool = True,
         speed: float = 0.0,
         kind: type[Witness] = Witness,
+        line_seconds: float | None = None,
         **config: Any,
     ) -> AsyncIterator[Lab]:
-        device = kind(flash, applied=applied)
+        device = kind(flash, applied=applied, line_seconds=line_seconds)
         async with SimServer(device, speed=speed, scene=TestPattern()) as server:
             settings = ControllerConfig(**(QUICK | config))
             archon = ArchonController("127.0.0.1", server.port, config=settings, script=script)
