@@ -29,6 +29,7 @@ from archon_ioc.pvs.camera_rows import CAMERA_ROWS, FITS_ROWS, IMAGE_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS, IocState
 from archon_ioc.pvs.render import Table
 from archon_ioc.pvs.row import Pixels, Pv
+from archon_ioc.pvs.source import OwnPvs
 from archon_ioc.serve.ca import CaServer
 from archon_ioc.serve.shutter_pv import PvShutter
 
@@ -86,7 +87,9 @@ def join(site: SiteConfig) -> Ioc:
     shutter = PvShutter(site.shutter) if site.shutter.open_pv and site.shutter.close_pv else None
     camera = Camera(controller, site, shutter)
     state = Live(IocState(started=_now(), process_id=os.getpid(), host=platform.node()[:39]))
-    server = CaServer(site.prefix, _tables(site, camera, state, pixels))
+    tables = _tables(site, camera, state, pixels)
+    camera.attributes.source = OwnPvs(site.prefix, tables)
+    server = CaServer(site.prefix, tables)
     name = f"{site.names.image}ArrayData"
 
     async def show(exposure: Exposure) -> None:

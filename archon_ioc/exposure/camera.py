@@ -11,6 +11,7 @@ from archon_ioc.config import SiteConfig
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ConfigState
 from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
+from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.filing import Filing
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.picture import Exposure, Moments, Shot, add, develop
@@ -42,17 +43,19 @@ class Camera:
         self._settings_file = SettingsFile(site.files.state)
         files = FileSettings(f"{site.files.path}/", site.files.name, site.files.template)
         # A small file, read before anything runs: a client's put can never be overwritten by it.
-        self._stored = self._settings_file.load(ExposureSettings(files=files))
+        self._stored: ExposureSettings = self._settings_file.load(ExposureSettings(files=files))
         self.live = Live(
             CameraState(
                 controller=controller.status,
                 temperature_sensor=site.temperature_sensor,
+                shutter_config=site.shutter,
                 settings=self._stored,
             )
         )
-        self._shutter = Shutter(controller, pv_shutter, lambda is_open: update(self.live, shutter_open=is_open))
+        self._shutter = Shutter(controller, pv_shutter, self.live)
         self._shots = Shots(controller, self._shutter, self.live)
         self._publisher = Publisher(lambda images: update(self.live, queued=images))
+        self.attributes = Attributes(self.live, site.header.cards)
         self.filing = Filing(self.live, site.detectors, self._store_settings)
         self._current: asyncio.Task[None] | None = None
         self._reason = ""  # why it was aborted
@@ -74,6 +77,7 @@ class Camera:
     async def run(self) -> None:
         """Follow the controller and keep the settings, until cancelled; then stop what is running."""
         await self.filing.look_at_path()
+        await self.attributes.load()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow_controller(), name="camera follows controller")
@@ -281,7 +285,7 @@ class Camera:
             total = await asyncio.to_thread(add, total, frame)
             update(self.live, exposures_done=len(moments))
             if len(moments) == settings.num_exposures:
-                return Shot(total, frame.info, Moments.spanning(moments), len(moments))
+                return Shot(total, frame.info, Moments.spanning(moments), len(moments), self.attributes.cards())
 
     async def _hand_out(self, shot: Shot, settings: ExposureSettings) -> None:
         """Give a finished image to clients and to the disk."""

@@ -57,6 +57,11 @@ class Operations:
         if index:
             raise InputError("an Archon's images are Mono")
 
+    def require_two_dimensions(self, number: int) -> None:
+        """Refuse every number of dimensions but 2."""
+        if number != 2:
+            raise InputError("an image has 2 dimensions")
+
     async def write_file(self, start: int) -> None:
         """Write the last image to disk and wait until it is there."""
         if start:

@@ -1,7 +1,7 @@
 """Exposure: one image with everything that is known of it, made from a fetched frame."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -37,12 +37,16 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What was fetched: the pixels of one frame, or the sum of ``summed`` frames of which ``info`` is the last."""
+    """What was fetched: the pixels of one frame, or the sum of ``summed`` frames of which ``info`` is the last.
+
+    ``cards`` are what clients want in the header, beside what is always there.
+    """
 
     pixels: PixelArray
     info: BufferInfo
     moments: Moments
     summed: int = 1
+    cards: Mapping[str, tuple[header.Value, str]] = field(default_factory=dict[str, tuple[header.Value, str]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,5 +159,5 @@ def _facts(shot: Shot, state: CameraState, site: SiteConfig) -> header.Facts:
         summed=shot.summed,
         observatory=site.header.observatory,
         instrument=site.header.instrument,
-        extra=site.header.cards,
+        extra={**shot.cards, **site.header.cards},
     )

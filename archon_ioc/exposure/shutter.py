@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.errors import ArchonError, StateError
 from archon_ioc.exposure.settings import ExposureSettings, ShutterMode, TriggerMode
+from archon_ioc.exposure.state import CameraState, update
+from archon_ioc.live import Live
 
 log = logging.getLogger(__name__)
 
@@ -25,18 +27,16 @@ class PvShutter(Protocol):
 
 
 class Shutter:
-    """The shutter of one camera. ``show`` is called with True or False when it is opened or closed.
+    """The shutter of one camera; the owner of what its state says of the shutter.
 
     The Archon's trigger output follows the script's INT signal unless it is forced to a level. A change of that
     takes one APPLYSYSTEM of 0.23 s, so nothing is sent when nothing changes (manual, TRIGOUTFORCE).
     """
 
-    def __init__(
-        self, controller: ArchonController, pv_shutter: PvShutter | None, show: Callable[[bool], None]
-    ) -> None:
+    def __init__(self, controller: ArchonController, pv_shutter: PvShutter | None, live: Live[CameraState]) -> None:
         self._controller = controller
         self._pv_shutter = pv_shutter
-        self._show = show
+        self._live = live
         self._left_open: ShutterMode | None = None  # by hand, and how
 
     def check(self, settings: ExposureSettings) -> None:
@@ -94,7 +94,7 @@ class Shutter:
         shutter = self._require_pv_shutter()
         patience: float | None = _HASTY
         try:
-            await shutter.open()
+            await self._tell(shutter, True)
             self._show(True)
             await asyncio.sleep(settings.shutter_open_delay)
             yield
@@ -106,7 +106,7 @@ class Shutter:
     async def _close_by_pv(self, shutter: PvShutter, patience: float | None) -> None:
         try:
             async with asyncio.timeout(patience):
-                await shutter.close()
+                await self._tell(shutter, False)
         except TimeoutError:
             raise StateError(f"the shutter was told to close but is not closed after {patience:g} s") from None
         self._left_open = None
@@ -121,8 +121,7 @@ class Shutter:
         if mode is ShutterMode.DETECTOR:
             await self._force(is_open)
         elif mode is ShutterMode.EPICS_PV:
-            shutter = self._require_pv_shutter()
-            await (shutter.open() if is_open else shutter.close())
+            await self._tell(self._require_pv_shutter(), is_open)
         else:
             raise StateError("ShutterMode is None: there is no shutter to move")
         self._left_open = mode if is_open else None
@@ -137,6 +136,13 @@ class Shutter:
                 await self.set(self._left_open, False)
         except (ArchonError, TimeoutError) as error:
             log.error("the shutter may be open: %s", str(error) or f"not closed after {_HASTY:g} s")
+
+    async def _tell(self, shutter: PvShutter, is_open: bool) -> None:
+        update(self._live, shutter_told=is_open)
+        await (shutter.open() if is_open else shutter.close())
+
+    def _show(self, is_open: bool) -> None:
+        update(self._live, shutter_open=is_open)
 
     def _forced(self) -> bool | None:
         """True when forced open, False when forced closed, None when it follows the script."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from archon_ioc.config import ShutterConfig
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
 from archon_ioc.exposure.settings import ExposureSettings
@@ -53,7 +54,10 @@ class CameraState:
     exposures_done: int = 0
     remaining: float = 0.0
     shutter_open: bool = False
+    shutter_config: ShutterConfig = field(default_factory=ShutterConfig)
+    shutter_told: bool = False  # the last word to a shutter of another IOC was to open
     temperature_sensor: str = ""
+    attributes_status: int = 0
     queued: int = 0
     image: ImageState = field(default_factory=ImageState)
     file: FileState = field(default_factory=FileState)

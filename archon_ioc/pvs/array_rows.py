@@ -1,6 +1,7 @@
 """Rows of areaDetector's NDArrayBase: what the camera and every plugin say of their images."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
@@ -71,7 +72,8 @@ def array_rows(port: str) -> Iterator[CameraPv]:
     )
     yield _show("EpicsTSNsec", Int("ns"), "Nanoseconds of the time stamp", lambda s: int(s.image.timestamp % 1 * 1e9))
     yield _show("ArrayRate", Float("Hz", 2), "Images per second", lambda s: s.image.rate)
-    yield _show("NumQueuedArrays", Int(), "Images not filed yet", lambda s: s.queued, rbv=False)
+    yield _show("NumQueuedArrays", Int(), "Images on their way to clients", lambda s: s.queued, rbv=False)
+    yield from _pool_rows()
 
 
 def _identity_rows(port: str) -> Iterator[CameraPv]:
@@ -98,8 +100,14 @@ def _identity_rows(port: str) -> Iterator[CameraPv]:
 
 
 def _size_rows() -> Iterator[CameraPv]:
-    yield _show("NDimensions", Int(), "Number of dimensions", lambda _: 2)
-    yield _show("NDimensions", Int(), "Number of dimensions", lambda _: 2, rbv=False)
+    yield Pv(
+        name="NDimensions",
+        kind=Int(),
+        doc="Number of dimensions, always 2",
+        group=IMAGE_GROUP,
+        read=lambda _: 2,
+        put=lambda o, value: o.require_two_dimensions(value),
+    )
     yield _show("Dimensions", Array(10), "Sizes, fastest first", lambda s: (*size(s), *[0] * 8))
     yield _show("Dimensions", Array(10), "Sizes, fastest first", lambda s: (*size(s), *[0] * 8), rbv=False)
     for axis in range(10):
@@ -108,6 +116,43 @@ def _size_rows() -> Iterator[CameraPv]:
     for axis, name in enumerate("XYZ"):
         yield _show(f"ArraySize{name}", Int("px"), f"Size of the image in {name}", _axis(axis))
     yield _show("ArraySize", Int("bytes"), "Size of the image", byte_count)
+
+
+def _pool_rows() -> Iterator[CameraPv]:
+    """The memory of images: the last one is kept until it is dropped or replaced, so that it can be written again."""
+    one = partial(_show, rbv=False)
+    yield one("PoolMaxMem", Float("MB", 1), "Limit of the memory, 0 is none", lambda _: 0.0)
+    yield one("PoolUsedMem", Float("MB", 1), "Memory of the last image", lambda s: s.file.held_bytes / (1 << 20))
+    yield one("PoolMaxBuffers", Int(), "Limit of the images, 0 is none", lambda _: 0)
+    yield one("PoolAllocBuffers", Int(), "Images in memory", _kept)
+    yield one("PoolUsedBuffers", Int(), "Images in memory and in use", _used_buffers)
+    yield one("PoolFreeBuffers", Int(), "Images kept to be written again", lambda s: _kept(s) - _used_buffers(s))
+    yield Pv(
+        name="PoolPollStats",
+        kind=Choice(("Done", "Poll")),
+        doc="Unused: the numbers are always new",
+        group=IMAGE_GROUP,
+        read=lambda _: 0,
+        put=lambda _o, _value: None,
+        rbv=False,
+    )
+    yield Pv(
+        name="EmptyFreeList",
+        kind=Choice(("Done", "Empty")),
+        doc="Give back the memory of the last image",
+        group=IMAGE_GROUP,
+        read=lambda _: 0,
+        put=lambda o, value: o.filing.drop() if value else None,
+        rbv=False,
+    )
+
+
+def _kept(state: CameraState) -> int:
+    return int(state.file.held_bytes > 0)
+
+
+def _used_buffers(state: CameraState) -> int:
+    return _kept(state) if state.acquiring or state.file.writing else 0
 
 
 def _show(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from archon_ioc.exposure.attributes import LONGEST_TEXT
 from archon_ioc.exposure.operations import Operations, heater_target
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.picture import ccd_temperature
@@ -198,6 +199,29 @@ SHUTTER_ROWS: tuple[CameraPv, ...] = (
              SHUTTER_GROUP),
 )  # fmt: skip
 
+# What areaDetector has for a shutter of another IOC: here the PVs are in the site file, and this is what they are
+# told. The names with a dot are fields of ADCore's records.
+EPICS_SHUTTER_ROWS: tuple[CameraPv, ...] = (
+    Pv(name="ShutterControlEPICS", kind=Choice(("Closed", "Open")), doc="Last word to the other IOC's shutter",
+       group=SHUTTER_GROUP, read=lambda s: s.shutter_told, rbv=False),
+    Pv(name="ShutterStatusEPICS", kind=Choice(("Closed", "Open")), doc="Last word to the other IOC's shutter",
+       group=SHUTTER_GROUP, read=lambda s: s.shutter_told),
+    Pv(name="ShutterOpenEPICS", kind=Float("", 0), doc="1 when the last word was to open", group=SHUTTER_GROUP,
+       read=lambda s: float(s.shutter_told), rbv=False),
+    Pv(name="ShutterCloseEPICS", kind=Float("", 0), doc="1 when the last word was to close", group=SHUTTER_GROUP,
+       read=lambda s: float(not s.shutter_told), rbv=False),
+    Pv(name="ShutterOpenEPICS.OUT", kind=Text(), doc="PV that opens the shutter", group=SHUTTER_GROUP,
+       read=lambda s: s.shutter_config.open_pv, rbv=False),
+    Pv(name="ShutterOpenEPICS.OCAL", kind=Text(), doc="What opens the shutter", group=SHUTTER_GROUP,
+       read=lambda s: s.shutter_config.open_value, rbv=False),
+    Pv(name="ShutterCloseEPICS.OUT", kind=Text(), doc="PV that closes the shutter", group=SHUTTER_GROUP,
+       read=lambda s: s.shutter_config.close_pv, rbv=False),
+    Pv(name="ShutterCloseEPICS.OCAL", kind=Text(), doc="What closes the shutter", group=SHUTTER_GROUP,
+       read=lambda s: s.shutter_config.close_value, rbv=False),
+    Pv(name="ShutterStatusEPICS_RBV.INP", kind=Text(), doc="PV that says how the shutter is", group=SHUTTER_GROUP,
+       read=lambda s: s.shutter_config.status_pv, rbv=False),
+)  # fmt: skip
+
 # What an acquisition changes, in the order in which clients must see it: counters, state, and Acquire last.
 STATE_ROWS: tuple[CameraPv, ...] = (
     Pv(name="StringToServer", kind=Text(256), doc="Last command to the controller", group=CONTROLLER_GROUP,
@@ -226,8 +250,30 @@ STATE_ROWS: tuple[CameraPv, ...] = (
        group=EXPOSURE_GROUP, read=lambda s: s.acquiring, rbv=False),
 )  # fmt: skip
 
+
+def _attributes_setting(name: str, field: str, doc: str, more: str) -> CameraPv:
+    async def put(operations: Operations, value: Any) -> None:
+        await operations.camera.attributes.change(**{field: value})
+
+    return Pv(name=name, kind=Text(LONGEST_TEXT), doc=doc, group=FILE_GROUP,
+              read=lambda state: getattr(state.settings, field), put=put, rbv=False, more=more)  # fmt: skip
+
+
+ATTRIBUTES_ROWS: tuple[CameraPv, ...] = (
+    _attributes_setting("NDAttributesFile", "attributes_file", "Further header cards: an XML file",
+                        "The name of a file or XML itself. CONST, and EPICS_PV of this IOC, become header cards."),
+    _attributes_setting("NDAttributesMacros", "attributes_macros", "Macros in the XML file", "NAME=value, OTHER=value"),
+    Pv(name="NDAttributesStatus",
+       kind=Choice(("Attributes file OK", "File not found", "XML syntax error", "Macro substitution error"),
+                   {"File not found": Severity.MAJOR, "XML syntax error": Severity.MAJOR,
+                    "Macro substitution error": Severity.MAJOR}),
+       doc="What became of the XML file", group=FILE_GROUP, read=lambda s: s.attributes_status, rbv=False,
+       more="StatusMessage_RBV says what is wrong."),
+)  # fmt: skip
+
 CAMERA_ROWS: tuple[CameraPv, ...] = (
-    *array_rows(CAMERA_PORT), *ACQUISITION_ROWS, *READOUT_ROWS, *SHUTTER_ROWS, *STATE_ROWS,
+    *array_rows(CAMERA_PORT), *ACQUISITION_ROWS, *READOUT_ROWS, *SHUTTER_ROWS, *EPICS_SHUTTER_ROWS, *ATTRIBUTES_ROWS,
+    *STATE_ROWS,
 )  # fmt: skip
 
 IMAGE_ROWS: tuple[CameraPv, ...] = (

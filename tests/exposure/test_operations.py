@@ -125,6 +125,12 @@ async def test_images_are_mono(bench) -> None:
         bench.operations.require_mono(2)
 
 
+async def test_images_have_two_dimensions(bench) -> None:
+    bench.operations.require_two_dimensions(2)
+    with pytest.raises(InputError, match="2 dimensions"):
+        bench.operations.require_two_dimensions(3)
+
+
 async def test_binning_that_the_script_cannot_do(benches, make_acf) -> None:
     parameters = {"Exposures": 0, "IntMS": 0, "ReadOut": 0}
     async with benches(acf=make_acf(parameters=parameters)) as bench:

@@ -26,6 +26,7 @@ OTHER = ExposureSettings(
     frame_type=FrameType.BACKGROUND, trigger_mode=TriggerMode.EXTERNAL, shutter_mode=ShutterMode.EPICS_PV,
     shutter_open_delay=0.25, shutter_close_delay=0.5, min_x=1, min_y=2, size_x=3, size_y=4, reverse_x=True,
     reverse_y=True, array_callbacks=False, image_callbacks=False, wait_for_plugins=False,
+    attributes_file="a.xml", attributes_macros="P=X:",
     files=FileSettings("/other/", "n", "%s%s%d.fits", 77, False, False, 2),
 )  # fmt: skip
 

@@ -152,6 +152,8 @@ async def test_it_is_opened_and_closed_for_each_image(benches, fake_shutter) -> 
         await bench.camera.acquire()
         assert time.monotonic() - began > 2 * 0.35
         assert fake_shutter.calls == ["open", "close"] * 2
+        assert {state.shutter_told for state in states if state.remaining} == {True}
+        assert not bench.camera.state.shutter_told
         assert told(bench, "FASTLOADPARAM IntMS 350") != []
         assert {state.shutter_open for state in states if state.remaining} == {True}
         assert not any(state.shutter_open for state in states if state.phase is Phase.READING)

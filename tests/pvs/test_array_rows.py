@@ -54,3 +54,16 @@ def test_the_type_of_the_pixels(states: dict[str, CameraState]) -> None:
 def test_both_sets_of_array_sizes_exist() -> None:
     suffixes = {record.suffix for r in array_rows("PORT") for record in r.records()}
     assert {f"ArraySize{n}{end}" for n in range(10) for end in ("", "_RBV")} <= suffixes
+
+
+def test_the_memory_that_is_really_held(states: dict[str, CameraState]) -> None:
+    names = ("PoolUsedMem", "PoolAllocBuffers", "PoolUsedBuffers", "PoolFreeBuffers")
+
+    def pool(state: CameraState) -> list[float]:
+        return [row(name).read(state) for name in names]
+
+    assert pool(states["initial"]) == [0.0, 0, 0, 0]
+    idle = replace(states["idle"], file=replace(states["idle"].file, held_bytes=3 << 20))
+    assert pool(idle) == [3.0, 1, 0, 1]
+    assert pool(replace(idle, acquiring=True)) == [3.0, 1, 1, 0]
+    assert pool(replace(idle, file=replace(idle.file, writing=True))) == [3.0, 1, 1, 0]

@@ -1,7 +1,9 @@
 """The camera's rows: areaDetector's names and words, and a sensible reading in every state."""
 
+import csv
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,55 +12,52 @@ from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.pvs.camera_rows import CAMERA_ROWS, FITS_ROWS, IMAGE_ROWS, detector_state
 from archon_ioc.pvs.render import reading
-from archon_ioc.pvs.row import Choice, Pv, Severity
+from archon_ioc.pvs.row import Choice, Pv, Record, Severity
 
-# ADBase and NDArrayBase of ADCore 3.15; what has a readback is followed by +.
-NAMES = """
-    MaxSizeX_RBV MaxSizeY_RBV BinX+ BinY+ MinX+ MinY+ SizeX+ SizeY+ ReverseX+ ReverseY+ AcquireTime+ AcquirePeriod+
-    TimeRemaining_RBV Gain+ FrameType+ ImageMode+ TriggerMode+ NumExposures+ NumExposuresCounter_RBV NumImages+
-    NumImagesCounter_RBV DetectorState_RBV StatusMessage_RBV StringToServer_RBV StringFromServer_RBV ReadStatus
-    ShutterMode+ ShutterControl+ ShutterStatus_RBV ShutterOpenDelay+ ShutterCloseDelay+ Temperature+ TemperatureActual
-    AsynIO.CNCT
-    ADCoreVersion_RBV DriverVersion_RBV PortName_RBV Manufacturer_RBV Model_RBV SerialNumber_RBV SDKVersion_RBV
-    FirmwareVersion_RBV Acquire+ AcquireBusy AcquireBusyCB WaitForPlugins NDimensions+ Dimensions+
-    ArraySize0+ ArraySize1+ ArraySize2+ ArraySize3+ ArraySize4+ ArraySize5+ ArraySize6+ ArraySize7+ ArraySize8+
-    ArraySize9+ ArraySizeX_RBV ArraySizeY_RBV ArraySizeZ_RBV ArraySize_RBV BayerPattern_RBV Codec_RBV
-    CompressedSize_RBV DataType+ ColorMode+ UniqueId_RBV TimeStamp_RBV EpicsTSSec_RBV EpicsTSNsec_RBV ArrayCounter+
-    ArrayRate_RBV ArrayCallbacks+ NDAttributesFile NDAttributesMacros NDAttributesStatus PoolMaxMem PoolUsedMem
-    PoolPollStats PoolAllocBuffers PoolFreeBuffers PoolUsedBuffers EmptyFreeList PreAllocBuffers NumPreAllocBuffers+
-    NumQueuedArrays PoolMaxBuffers
-"""
+# Channel Access sees these records as numbers and choices, which here are records of other types.
+SEEN_AS = {"calc": ("ai", "longin"), "calcout": ("ai",), "busy": ("bi", "bo")}
 
-WORDS = {
-    "ImageMode": "Single Multiple Continuous",
-    "TriggerMode": "Internal External",
-    "FrameType": "Normal Background FlatField DblCorrelation",
-    "ShutterMode": "None|EPICS PV|Detector output",
-    "ShutterControl": "Close Open",
-    "ReverseX": "No Yes",
-    "ArrayCallbacks": "Disable Enable",
-    "WaitForPlugins": "No Yes",
-    "DataType": "Int8 UInt8 Int16 UInt16 Int32 UInt32 Int64 UInt64 Float32 Float64",
-    "ColorMode": "Mono Bayer RGB1 RGB2 RGB3 YUV444 YUV422 YUV421",
-    "BayerPattern": "RGGB GBRG GRBG BGGR",
-    "DetectorState": ("Idle Acquire Readout Correct Saving Aborting Error Waiting Initializing Disconnected Aborted"),
-}
-
-ALL_ROWS = {"camera": CAMERA_ROWS, "image": IMAGE_ROWS, "fits": FITS_ROWS}
+ALL_ROWS = {"cam1": CAMERA_ROWS, "image1": IMAGE_ROWS, "FITS1": FITS_ROWS}
 
 
-def wanted() -> set[str]:
-    names = NAMES.split()
-    return {name.rstrip("+") for name in names} | {name[:-1] + "_RBV" for name in names if name.endswith("+")}
+def golden(table: str) -> list[dict[str, str]]:
+    lines = (Path(__file__).parents[1] / "golden" / "areadetector.csv").read_text(encoding="ascii").splitlines()
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    return [row for row in rows if row["table"] == table]
 
 
-def test_the_interface_of_areadetector_is_complete() -> None:
-    assert wanted() - {record.suffix for row in CAMERA_ROWS for record in row.records()} == set()
+def records(table: str) -> dict[str, Record[Any, Any]]:
+    return {record.suffix: record for row in ALL_ROWS[table] for record in row.records()}
 
 
-def test_words_stand_in_the_order_of_areadetector() -> None:
-    found = {row.name: row.kind.labels for row in CAMERA_ROWS if isinstance(row.kind, Choice) and row.name in WORDS}
-    assert found == {name: tuple(words.split("|" if "|" in words else None)) for name, words in WORDS.items()}
+@pytest.mark.parametrize("table", ALL_ROWS)
+def test_records_are_those_of_areadetector(table: str) -> None:
+    ours, wrong = records(table), []
+    for row in golden(table):
+        record = ours.get(row["suffix"])
+        types = [kind for name in row["record"].split("|") for kind in SEEN_AS.get(name, (name,))]
+        if record is None:
+            wrong.append(f"{row['suffix']} is missing")
+        elif record.record_type not in types:
+            wrong.append(f"{row['suffix']} is a {record.record_type}, not a {row['record']}")
+        elif isinstance(record.row.kind, Choice) and row["choices"] not in ("*", "|".join(record.row.kind.labels)):
+            wrong.append(f"{row['suffix']} has {record.row.kind.labels}, not {row['choices']}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("table", ALL_ROWS)
+def test_every_record_is_one_of_areadetector(table: str) -> None:
+    known = {row["suffix"] for row in golden(table)}
+    ours = {suffix for suffix in records(table) if "EPICS" not in suffix.partition(".")[0] or "." not in suffix}
+    assert ours - known == set()
+
+
+@pytest.mark.parametrize("table", ALL_ROWS)
+def test_a_setpoint_and_its_readback_are_of_one_kind(table: str) -> None:
+    ours = records(table)
+    pairs = [(record, ours[f"{name}_RBV"]) for name, record in ours.items() if f"{name}_RBV" in ours]
+    assert pairs
+    assert [one.suffix for one, other in pairs if type(one.row.kind) is not type(other.row.kind)] == []
 
 
 @pytest.mark.parametrize("name", ALL_ROWS)
