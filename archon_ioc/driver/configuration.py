@@ -121,15 +121,13 @@ class Configuration:
             if original is None or current is None:
                 raise StateError("no configuration is loaded")
             window = current.changed(changes)
-            counts, parameters = window.counts(original), window.parameters(original)
-            is_done = False
+            window.counts(original)  # what is wrong with it is told before anything is changed
+            window.parameters(original)
             try:
-                await self._use(window, counts, parameters)
-                is_done = True
+                await self._use(window, original)
             finally:
-                if not is_done:
-                    with suppress(ArchonError):  # the first error is the one to tell
-                        await self._use(current, current.counts(original), current.parameters(original))
+                if self._keeper.state.window is not window:
+                    await self._return_to(current, original)
             return window
 
     async def synchronise(self, connection: Connection) -> None:
@@ -197,12 +195,16 @@ class Configuration:
         log.info("%s: %s", self._keeper.config.name, changed.lines[number])
         self._keeper.update(acf=changed)
 
-    async def _use(self, window: Window, counts: Mapping[str, str], parameters: dict[str, int]) -> None:
-        for key, count in counts.items():
+    async def _use(self, window: Window, original: Acf) -> None:
+        for key, count in window.counts(original).items():
             await self._change(self.require().with_value(key, count), key, None)
         await self._keeper.request(commands.apply_cds())
-        await self._timing.set_parameters(parameters)
+        await self._timing.set_parameters(window.parameters(original))
         self._keeper.update(window=window)
+
+    async def _return_to(self, window: Window, original: Acf) -> None:
+        with suppress(ArchonError):  # the error that led here is the one to tell
+            await self._use(window, original)
 
     async def _after_reload(self, acf: Acf) -> None:
         """The timing cores have taken their parameters from the memory; give them those of the window again."""

@@ -264,7 +264,10 @@ class ArchonController:
         Raises:
             StateError: if the script cannot.
         """
-        await self.timing.set_auto_flush(mode)
+        if self.timing.script().auto_flush is None:
+            raise StateError("this timing script has no parameter for AutoFlush")
+        self.timing.auto_flush = mode
+        await self.timing.rest()
 
     async def expose(self, exposure_time: float = 1.0, readout: bool = True) -> None:
         """Start an integration of ``exposure_time`` seconds; without ``readout`` its charge stays on the CCD.

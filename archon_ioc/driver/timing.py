@@ -43,7 +43,8 @@ class Timing:
         self._names = names
         self._memory = FrameMemory()
         self._fetching = asyncio.Lock()  # LOCK of a second fetch would take that of the first away
-        self._auto_flush: int | None = None  # as a client wants it, None: as the configuration has it
+        self.auto_flush: bool | None = None
+        """Whether the CCD is cleared while idle; None: as the configuration has it."""
 
     def script(self) -> Script:
         """Return the loaded timing script's roles.
@@ -145,25 +146,13 @@ class Timing:
             raise refused
 
     async def rest(self) -> None:
-        """Let the script idle after an exposure as the configuration, or `set_auto_flush`, has it."""
+        """Let the script idle as the configuration and ``auto_flush`` have it."""
         await self.set_parameters(self._resting(self.script()))
-
-    async def set_auto_flush(self, on: bool) -> None:
-        """Switch continuous clearing while idle, now and after each exposure.
-
-        Raises:
-            StateError: if the script cannot.
-        """
-        name = self.script().auto_flush
-        if name is None:
-            raise StateError(f"this timing script has no parameter {self._names.auto_flush!r}")
-        self._auto_flush = int(on)
-        await self.set_parameters({name: self._auto_flush})
 
     def _resting(self, script: Script) -> dict[str, int]:
         values = script.resting()
-        if script.auto_flush and self._auto_flush is not None:
-            values[script.auto_flush] = self._auto_flush
+        if script.auto_flush and self.auto_flush is not None:
+            values[script.auto_flush] = int(self.auto_flush)
         return values
 
     def _quiet_and_resting(self) -> dict[str, int]:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from archon_ioc.acf.file import Acf
 from archon_ioc.config import ControllerConfig, ScriptConfig
 from archon_ioc.driver.controller import ArchonController
+from archon_ioc.driver.state import ConfigState
 from archon_ioc.driver.timing import Integration
 from archon_ioc.live import Live
-from archon_ioc.protocol.replies import BufferInfo, Frame
+from archon_ioc.protocol.replies import BufferInfo, Frame, FrameStatus
 from archon_ioc.sim.device import Answer, SimArchon
 from archon_ioc.sim.scene import TestPattern
 from archon_ioc.sim.server import SimServer
@@ -114,6 +115,16 @@ class Lab:
     async def down(self) -> None:
         await self.archon.live.until(lambda state: not state.is_up, 10)
 
+    async def relinked(self) -> None:
+        """Lose the link and get it back."""
+        self.server.link_drop()
+        await self.down()
+        await self.up()
+
+    @property
+    def config(self) -> ConfigState:
+        return self.archon.status.config
+
     def mark(self) -> int:
         return len(self.device.heard)
 
@@ -123,11 +134,15 @@ class Lab:
         assert isinstance(answer, str), command
         return answer
 
-    async def shoot(self, seconds: float = 0.0) -> BufferInfo:
-        """Take a frame and return its buffer."""
+    async def exposed(self, seconds: float = 0.0) -> FrameStatus:
+        """Begin an exposure and return the buffers as they were before it."""
         before = await self.archon.timing.prepare(Integration(seconds))
         await self.archon.timing.begin()
-        return await self.archon.timing.new_frame(before)
+        return before
+
+    async def shoot(self) -> BufferInfo:
+        """Take a frame and return its buffer."""
+        return await self.archon.timing.new_frame(await self.exposed())
 
 
 MakeLab = Callable[..., AbstractAsyncContextManager[Lab]]

@@ -12,7 +12,7 @@ import pytest
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.driver.state import ConfigState, Step
-from archon_ioc.errors import ConfigError, ForbiddenError, InputError, LinkError, RejectedError, StateError
+from archon_ioc.errors import ConfigError, InputError, LinkError, RejectedError, StateError
 from archon_ioc.protocol.enums import Power
 
 MakeLab = Callable[..., AbstractAsyncContextManager[Any]]
@@ -23,22 +23,12 @@ def without(acf: Acf, *keys: str) -> Acf:
     return replace(acf, keys=MappingProxyType({k: v for k, v in acf.keys.items() if k not in keys}))
 
 
-def config(lab: Any) -> ConfigState:
-    return lab.archon.status.config
-
-
-async def relinked(lab: Any) -> None:
-    lab.server.link_drop()
-    await lab.down()
-    await lab.up()
-
-
 # Loading
 
 
 async def test_a_configuration_is_loaded_and_applied(make_lab: MakeLab, acf: Acf) -> None:
     async with make_lab(None) as lab:
-        assert config(lab) is ConfigState.UNLOADED
+        assert lab.config is ConfigState.UNLOADED
         states: set[Any] = set()
 
         async def watch() -> None:
@@ -62,10 +52,10 @@ async def test_a_configuration_is_loaded_and_applied(make_lab: MakeLab, acf: Acf
 async def test_loading_alone_applies_nothing(make_lab: MakeLab, acf: Acf) -> None:
     async with make_lab(None) as lab:
         await lab.archon.write_config(acf)
-        assert config(lab) is ConfigState.LOADED
+        assert lab.config is ConfigState.LOADED
         assert lab.device.applied.keys == {}
         await lab.archon.apply_all()
-        assert config(lab) is ConfigState.APPLIED
+        assert lab.config is ConfigState.APPLIED
         assert lab.device.applied.keys == acf.keys
 
 
@@ -85,7 +75,7 @@ async def test_single_modules_are_applied_by_slot(make_lab: MakeLab, acf: Acf) -
         start = lab.mark()
         await lab.archon.write_config(acf, applymods=[2, 10])
         assert lab.device.since(start, *POLLS)[-2:] == ["APPLYMOD01", "APPLYMOD09"]
-        assert config(lab) is ConfigState.LOADED
+        assert lab.config is ConfigState.LOADED
 
 
 @pytest.mark.parametrize(
@@ -100,7 +90,7 @@ async def test_bad_overrides_are_refused_before_anything_is_sent(
         with pytest.raises(error, match=next(iter(overrides))):
             await lab.archon.write_config(acf, overrides=overrides)
         assert lab.device.since(start, *POLLS) == []
-        assert config(lab) is ConfigState.APPLIED
+        assert lab.config is ConfigState.APPLIED
 
 
 async def test_what_is_no_configuration_is_refused_before_anything_is_sent(
@@ -120,7 +110,7 @@ async def test_what_is_no_configuration_is_refused_before_anything_is_sent(
             with pytest.raises(ConfigError):
                 await lab.archon.write_config(source, applyall=True)
         assert lab.device.since(start, *POLLS) == []
-        assert config(lab) is ConfigState.APPLIED
+        assert lab.config is ConfigState.APPLIED
         assert lab.archon.status.acf.keys == acf.keys
 
 
@@ -152,12 +142,12 @@ async def test_a_configuration_that_the_controller_does_not_understand(make_lab:
     async with make_lab() as lab:
         with pytest.raises(RejectedError, match="Nowhere"):
             await lab.archon.write_config(acf.with_value("LINE13", "HOLD; GOTO Nowhere"), applyall=True)
-        assert config(lab) is ConfigState.ERROR
+        assert lab.config is ConfigState.ERROR
         assert "Nowhere" in lab.archon.status.config_message
-        await relinked(lab)
-        assert config(lab) is ConfigState.ERROR, "applied by a reconnect"
+        await lab.relinked()
+        assert lab.config is ConfigState.ERROR, "applied by a reconnect"
         await lab.archon.write_config(acf, applyall=True)
-        assert config(lab) is ConfigState.APPLIED
+        assert lab.config is ConfigState.APPLIED
 
 
 async def test_a_rejected_apply_stays_an_error_over_a_reconnect(make_lab: MakeLab, acf: Acf) -> None:
@@ -165,18 +155,18 @@ async def test_a_rejected_apply_stays_an_error_over_a_reconnect(make_lab: MakeLa
         lab.faults.reject = "APPLYALL"
         with pytest.raises(RejectedError, match="rejected on purpose"):
             await lab.archon.apply_all()
-        assert config(lab) is ConfigState.ERROR
-        await relinked(lab)
-        assert config(lab) is ConfigState.ERROR
+        assert lab.config is ConfigState.ERROR
+        await lab.relinked()
+        assert lab.config is ConfigState.ERROR
         await lab.archon.apply_all()
-        assert config(lab) is ConfigState.APPLIED
+        assert lab.config is ConfigState.APPLIED
 
 
 async def test_what_is_only_loaded_is_not_applied_by_a_reconnect(make_lab: MakeLab, acf: Acf) -> None:
     async with make_lab() as lab:
         await lab.archon.write_config(acf.with_value("LINECOUNT", "9"))
-        await relinked(lab)
-        assert config(lab) is ConfigState.LOADED
+        await lab.relinked()
+        assert lab.config is ConfigState.LOADED
 
 
 @pytest.mark.parametrize("position", ["CLEARCONFIG", "WCONFIG0003", "WCONFIG0180", "RCONFIG0008", "APPLYALL"])
@@ -196,7 +186,7 @@ async def test_a_link_cut_during_an_upload(make_lab: MakeLab, acf: Acf, position
         assert lab.archon.status.acf is None, "half a configuration was taken for a whole one"
         assert lab.archon.status.upload is None
         await lab.archon.write_config(acf, applyall=True)
-        assert config(lab) is ConfigState.APPLIED
+        assert lab.config is ConfigState.APPLIED
 
 
 async def test_an_upload_that_is_cancelled_is_an_error(make_lab: MakeLab, acf: Acf) -> None:
@@ -210,7 +200,7 @@ async def test_an_upload_that_is_cancelled_is_an_error(make_lab: MakeLab, acf: A
         assert (state.config, state.acf, state.upload) == (ConfigState.ERROR, None, None)
         assert lab.device.since(0, *POLLS)[-1] == "POLLON"
         await lab.archon.write_config(acf, applyall=True)
-        assert config(lab) is ConfigState.APPLIED
+        assert lab.config is ConfigState.APPLIED
 
 
 async def test_an_upload_without_a_link_changes_nothing(make_lab: MakeLab, acf: Acf) -> None:
@@ -222,7 +212,7 @@ async def test_an_upload_without_a_link_changes_nothing(make_lab: MakeLab, acf: 
         with pytest.raises(LinkError):
             await lab.archon.write_config(acf, applyall=True)
         await lab.up()
-        assert config(lab) is ConfigState.APPLIED
+        assert lab.config is ConfigState.APPLIED
 
 
 async def test_a_link_lost_while_another_upload_runs_concerns_that_one(make_lab: MakeLab, acf: Acf) -> None:
@@ -237,7 +227,7 @@ async def test_a_link_lost_while_another_upload_runs_concerns_that_one(make_lab:
         with pytest.raises(LinkError):
             await second
         await lab.up()
-        assert config(lab) is ConfigState.ERROR
+        assert lab.config is ConfigState.ERROR
 
 
 # Finding out what there is
@@ -257,22 +247,22 @@ async def test_an_applied_configuration_is_taken_over(make_lab: MakeLab, acf: Ac
 
 async def test_a_configuration_from_flash_is_not_applied(make_lab: MakeLab) -> None:
     async with make_lab(applied=False) as lab:
-        assert config(lab) is ConfigState.LOADED
+        assert lab.config is ConfigState.LOADED
 
 
 @pytest.mark.parametrize("missing", ["LINECOUNT", "PIXELCOUNT", "TAPLINE3", "LINE20", "PARAMETER5", "STATE3/NAME"])
 async def test_half_a_configuration_does_not_keep_the_link_down(make_lab: MakeLab, acf: Acf, missing: str) -> None:
     async with make_lab(without(acf, missing), applied=False) as lab:
-        assert config(lab) is ConfigState.ERROR
+        assert lab.config is ConfigState.ERROR
         assert missing in lab.archon.status.config_message
         assert lab.archon.status.acf is None
         await lab.archon.write_config(acf, applyall=True)
-        assert config(lab) is ConfigState.APPLIED
+        assert lab.config is ConfigState.APPLIED
 
 
 async def test_a_bad_value_in_the_controller_does_not_keep_the_link_down(make_lab: MakeLab, acf: Acf) -> None:
     async with make_lab(acf.with_value("LINECOUNT", "many"), applied=False) as lab:
-        assert config(lab) is ConfigState.ERROR
+        assert lab.config is ConfigState.ERROR
         assert "LINECOUNT" in lab.archon.status.config_message
 
 
@@ -281,8 +271,8 @@ async def test_the_same_configuration_is_recognised_after_a_reconnect(make_lab: 
         await lab.archon.write_config(acf, applyall=True)
         await lab.archon.set_param("IntMS", 77)
         start = lab.mark()
-        await relinked(lab)
-        assert config(lab) is ConfigState.APPLIED
+        await lab.relinked()
+        assert lab.config is ConfigState.APPLIED
         assert lab.archon.status.acf.keys == acf.keys
         assert lab.archon.status.acf.path == acf.path
         assert lab.archon.status.parameters["IntMS"] == 77
@@ -309,7 +299,7 @@ async def test_a_controller_that_was_restarted_is_not_applied(make_lab: MakeLab,
         await lab.archon.send_command("REBOOT")
         await lab.down()
         await lab.up()
-        assert config(lab) is ConfigState.LOADED
+        assert lab.config is ConfigState.LOADED
         assert lab.archon.status.power is Power.NOT_CONFIGURED
 
 
@@ -319,183 +309,3 @@ async def test_reading_back_changes_nothing(make_lab: MakeLab, acf: Acf) -> None
         assert (await lab.archon.read_config()).keys == acf.keys
         after = lab.archon.status
         assert (after.acf, after.config, after.upload) == (before.acf, before.config, None)
-
-
-# Single lines
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "apply"),
-    [
-        ("MOD2/HEATERATARGET", -90.5, "APPLYMOD01"),
-        ("mod10\\label1", "P1X", "APPLYMOD09"),
-        ("MOD4/VCPU_INREG3", 5, "APPLYDIO03"),
-        ("LINECOUNT", 20, "APPLYCDS"),
-        ("TAPLINE1", "AD2R, 1, 900", "APPLYCDS"),
-        ("TRIGOUTLEVEL", 1, "APPLYSYSTEM"),
-        ("FANDISABLE", 1, "APPLYSYSTEM"),
-        ("LINE0", "# nothing", "LOADTIMING"),
-        ("PARAMETER10", "IntMS=250", "LOADPARAM IntMS"),
-        ("PARAMETER12", "# nothing", "LOADPARAMS"),
-    ],
-)
-async def test_a_line_is_written_and_applied_as_narrowly_as_possible(
-    make_lab: MakeLab, acf: Acf, key: str, value: Any, apply: str
-) -> None:
-    async with make_lab() as lab:
-        start = lab.mark()
-        await lab.archon.write_line(key, value)
-        own = acf.find(key)
-        number = acf.line_number(key)
-        line = f"{own}={value}"
-        assert lab.device.since(start, *POLLS) == [f"RCONFIG{number:04X}", f"WCONFIG{number:04X}{line}", apply]
-        assert lab.ask(f"RCONFIG{number:04X}") == line
-        assert lab.archon.status.acf.keys[own] == str(value)
-        assert config(lab) is ConfigState.APPLIED
-
-
-async def test_a_stored_parameter_is_known_after_its_line_was_written(make_lab: MakeLab) -> None:
-    async with make_lab() as lab:
-        await lab.archon.set_param("NoIntMS", 3)
-        await lab.archon.write_line("PARAMETER10", "IntMS=250")
-        assert lab.archon.status.parameters["IntMS"] == lab.device.parameters["INTMS"] == 250
-        assert lab.archon.status.parameters["NoIntMS"] == lab.device.parameters["NOINTMS"] == 3
-
-
-async def test_loading_the_script_again_keeps_the_window(make_lab: MakeLab) -> None:
-    async with make_lab() as lab:
-        await lab.archon.set_window(lines=10, overscanlines=0)
-        await lab.archon.set_param("NoIntMS", 3)
-        await lab.archon.write_line("LINE0", "# nothing")
-        assert lab.archon.status.parameters["Lines"] == lab.device.parameters["LINES"] == 10
-        assert lab.archon.status.parameters["NoIntMS"] == lab.device.parameters["NOINTMS"] == 0
-
-
-async def test_a_line_can_be_left_unapplied_or_applied_by_another_command(make_lab: MakeLab) -> None:
-    async with make_lab() as lab:
-        start = lab.mark()
-        await lab.archon.write_line("LINECOUNT", 21, apply=False)
-        assert lab.device.since(start, "RCONFIG", "WCONFIG", *POLLS) == []
-        assert config(lab) is ConfigState.MODIFIED
-        await lab.archon.write_line("PIXELCOUNT", 50, apply="applycds")
-        assert lab.device.since(start, "RCONFIG", "WCONFIG", *POLLS) == ["APPLYCDS"]
-        assert lab.device.applied.line_count == 21
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "apply", "error"),
-    [
-        ("NOSUCHKEY", 1, True, InputError),
-        ("LINECOUNT", "many", True, InputError),
-        ("LINECOUNT", "5\n6", True, InputError),
-        ("LINE0", "x" * 2100, True, InputError),
-        ("LINE0", "# \u20ac", True, InputError),
-        ("APPLYALL", 1, True, InputError),
-        ("LINECOUNT", 5, "FLASHACTIVECONFIG", ForbiddenError),
-    ],
-)
-async def test_what_cannot_be_written_is_refused_and_changes_nothing(
-    make_lab: MakeLab, acf: Acf, key: str, value: Any, apply: Any, error: type[Exception]
-) -> None:
-    async with make_lab() as lab:
-        start = lab.mark()
-        with pytest.raises(error):
-            await lab.archon.write_line(key, value, apply)
-        assert [command for command in lab.device.since(start) if command.startswith(("APPLY", "LOAD", "FLASH"))] == []
-        assert [lab.ask(f"RCONFIG{n:04X}") for n in range(len(acf.lines))] == list(acf.lines)
-        assert lab.archon.status.acf.keys == acf.keys
-
-
-async def test_a_line_is_written_back_when_it_cannot_be_applied(make_lab: MakeLab, acf: Acf) -> None:
-    async with make_lab() as lab:
-        with pytest.raises(RejectedError, match="Nowhere"):
-            await lab.archon.write_line("LINE13", "HOLD; GOTO Nowhere")
-        number = acf.line_number("LINE13")
-        assert lab.ask(f"RCONFIG{number:04X}") == acf.lines[number]
-        assert lab.archon.status.acf.keys == acf.keys
-        assert config(lab) is ConfigState.APPLIED
-
-
-async def test_a_line_is_written_back_after_a_cancellation(make_lab: MakeLab, acf: Acf) -> None:
-    async with make_lab() as lab:
-        lab.faults.delay_reply = "APPLYCDS"
-        lab.faults.delay_seconds = 0.2
-        writing = asyncio.create_task(lab.archon.write_line("LINECOUNT", 5))
-        await lab.device.told("APPLYCDS")
-        writing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await writing
-        number = acf.line_number("LINECOUNT")
-        assert lab.ask(f"RCONFIG{number:04X}") == acf.lines[number]
-
-
-async def test_lines_written_at_the_same_time_are_all_kept(make_lab: MakeLab) -> None:
-    async with make_lab() as lab:
-        values = {"LINECOUNT": 20, "PIXELCOUNT": 50, "TRIGOUTLEVEL": 1, "MOD2/HEATERATARGET": -80}
-        await asyncio.gather(*(lab.archon.write_line(key, value) for key, value in values.items()))
-        assert {key: lab.archon.status.acf.keys[key] for key in values} == {k: str(v) for k, v in values.items()}
-        for key in values:
-            await lab.archon.write_line(key, 1)
-
-
-async def test_a_line_that_another_program_changed_is_not_overwritten(make_lab: MakeLab, acf: Acf) -> None:
-    async with make_lab() as lab:
-        number = acf.line_number("LINECOUNT")
-        lab.ask(f"WCONFIG{number:04X}LINECOUNT=17")
-        with pytest.raises(StateError, match=r"another program.*LINECOUNT=17"):
-            await lab.archon.write_line("LINECOUNT", 5)
-        assert lab.ask(f"RCONFIG{number:04X}") == "LINECOUNT=17"
-        assert config(lab) is ConfigState.MODIFIED
-
-
-# The window
-
-
-async def test_a_window_changes_the_next_frame(make_lab: MakeLab) -> None:
-    async with make_lab() as lab:
-        await lab.archon.power(True)
-        window = await lab.archon.set_window(lines=10, pixels=20, vbin=2, hbin=2)
-        assert (window.lines, window.pixels, window.vbin, window.hbin) == (10, 20, 2, 2)
-        assert lab.archon.status.window == window
-        info = await lab.shoot()
-        assert (info.width, info.height) == (2 * (20 + 4) // 2, 2 * (10 + 2) // 2)
-        await lab.archon.set_window(lines=31, pixels=56, vbin=1, hbin=1)
-        info = await lab.shoot()
-        assert (info.width, info.height) == (120, 66)
-
-
-async def test_a_window_that_leaves_nothing_is_refused_before_anything_is_sent(make_lab: MakeLab) -> None:
-    async with make_lab() as lab:
-        start = lab.mark()
-        for changes in ({"lines": 1, "overscanlines": 0, "vbin": 4}, {"lines": 0}, {"nosuch": 1}, {"pixels": 65535}):
-            with pytest.raises(InputError):
-                await lab.archon.set_window(**changes)
-        assert lab.device.since(start, *POLLS) == []
-
-
-async def test_a_window_needs_a_configuration(make_lab: MakeLab) -> None:
-    async with make_lab(None) as lab:
-        with pytest.raises(StateError, match="no configuration"):
-            await lab.archon.set_window(lines=5)
-
-
-@pytest.mark.parametrize("prefix", ["FASTLOADPARAM Pixels", "WCONFIG", "APPLYCDS"])
-async def test_a_window_that_is_rejected_leaves_the_old_one(make_lab: MakeLab, acf: Acf, prefix: str) -> None:
-    async with make_lab() as lab:
-        await lab.archon.power(True)
-        old = lab.archon.status.window
-        lab.faults.reject = prefix
-        with pytest.raises(RejectedError):
-            await lab.archon.set_window(lines=10, pixels=20)
-        assert lab.archon.status.window == old
-        info = await lab.shoot()
-        assert (info.width, info.height) == (120, 66)
-        assert [lab.ask(f"RCONFIG{n:04X}") for n in range(len(acf.lines))] == list(acf.lines)
-
-
-async def test_a_window_survives_a_reconnect(make_lab: MakeLab, acf: Acf) -> None:
-    async with make_lab() as lab:
-        window = await lab.archon.set_window(lines=10)
-        await relinked(lab)
-        assert lab.archon.status.window == window
-        assert config(lab) is ConfigState.APPLIED

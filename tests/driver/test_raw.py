@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archon_ioc.driver.raw import CommandStatus
+from archon_ioc.driver.raw import CommandStatus, RawCommand
 from archon_ioc.errors import InputError, LinkError, RejectedError
 from archon_ioc.protocol.commands import Command
 
@@ -45,9 +45,9 @@ async def test_a_command_without_a_link(lab: Any) -> None:
     assert isinstance(command.error, LinkError)
 
 
-async def test_an_unknown_command_times_out(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archon_ioc.driver.controller.commands.raw", lambda text: Command(text, timeout=0.1))
-    command = await lab.archon.send_command("PING")
+async def test_an_unknown_command_times_out(lab: Any) -> None:
+    silent = lab.archon._keeper.request(Command("PING", timeout=0.1))
+    command = await RawCommand("PING", asyncio.create_task(silent))
     assert command.status is CommandStatus.TIMEDOUT
     await lab.down()
     await lab.up()

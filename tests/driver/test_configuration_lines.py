@@ -1,0 +1,195 @@
+"""Changing single lines of the configuration, and the window."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.driver.state import ConfigState
+from archon_ioc.errors import ForbiddenError, InputError, RejectedError, StateError
+
+MakeLab = Callable[..., AbstractAsyncContextManager[Any]]
+POLLS = ("STATUS", "FRAME", "FETCHLOG")
+
+
+# Single lines
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "apply"),
+    [
+        ("MOD2/HEATERATARGET", -90.5, "APPLYMOD01"),
+        ("mod10\\label1", "P1X", "APPLYMOD09"),
+        ("MOD4/VCPU_INREG3", 5, "APPLYDIO03"),
+        ("LINECOUNT", 20, "APPLYCDS"),
+        ("TAPLINE1", "AD2R, 1, 900", "APPLYCDS"),
+        ("TRIGOUTLEVEL", 1, "APPLYSYSTEM"),
+        ("FANDISABLE", 1, "APPLYSYSTEM"),
+        ("LINE0", "# nothing", "LOADTIMING"),
+        ("PARAMETER10", "IntMS=250", "LOADPARAM IntMS"),
+        ("PARAMETER12", "# nothing", "LOADPARAMS"),
+    ],
+)
+async def test_a_line_is_written_and_applied_as_narrowly_as_possible(
+    make_lab: MakeLab, acf: Acf, key: str, value: Any, apply: str
+) -> None:
+    async with make_lab() as lab:
+        start = lab.mark()
+        await lab.archon.write_line(key, value)
+        own = acf.find(key)
+        number = acf.line_number(key)
+        line = f"{own}={value}"
+        assert lab.device.since(start, *POLLS) == [f"RCONFIG{number:04X}", f"WCONFIG{number:04X}{line}", apply]
+        assert lab.ask(f"RCONFIG{number:04X}") == line
+        assert lab.archon.status.acf.keys[own] == str(value)
+        assert lab.config is ConfigState.APPLIED
+
+
+async def test_a_stored_parameter_is_known_after_its_line_was_written(make_lab: MakeLab) -> None:
+    async with make_lab() as lab:
+        await lab.archon.set_param("NoIntMS", 3)
+        await lab.archon.write_line("PARAMETER10", "IntMS=250")
+        assert lab.archon.status.parameters["IntMS"] == lab.device.parameters["INTMS"] == 250
+        assert lab.archon.status.parameters["NoIntMS"] == lab.device.parameters["NOINTMS"] == 3
+
+
+async def test_loading_the_script_again_keeps_the_window(make_lab: MakeLab) -> None:
+    async with make_lab() as lab:
+        await lab.archon.set_window(lines=10, overscanlines=0)
+        await lab.archon.set_param("NoIntMS", 3)
+        await lab.archon.write_line("LINE0", "# nothing")
+        assert lab.archon.status.parameters["Lines"] == lab.device.parameters["LINES"] == 10
+        assert lab.archon.status.parameters["NoIntMS"] == lab.device.parameters["NOINTMS"] == 0
+
+
+async def test_a_line_can_be_left_unapplied_or_applied_by_another_command(make_lab: MakeLab) -> None:
+    async with make_lab() as lab:
+        start = lab.mark()
+        await lab.archon.write_line("LINECOUNT", 21, apply=False)
+        assert lab.device.since(start, "RCONFIG", "WCONFIG", *POLLS) == []
+        assert lab.config is ConfigState.MODIFIED
+        await lab.archon.write_line("PIXELCOUNT", 50, apply="applycds")
+        assert lab.device.since(start, "RCONFIG", "WCONFIG", *POLLS) == ["APPLYCDS"]
+        assert lab.device.applied.line_count == 21
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "apply", "error"),
+    [
+        ("NOSUCHKEY", 1, True, InputError),
+        ("LINECOUNT", "many", True, InputError),
+        ("LINECOUNT", "5\n6", True, InputError),
+        ("LINE0", "x" * 2100, True, InputError),
+        ("LINE0", "# \u20ac", True, InputError),
+        ("APPLYALL", 1, True, InputError),
+        ("LINECOUNT", 5, "FLASHACTIVECONFIG", ForbiddenError),
+    ],
+)
+async def test_what_cannot_be_written_is_refused_and_changes_nothing(
+    make_lab: MakeLab, acf: Acf, key: str, value: Any, apply: Any, error: type[Exception]
+) -> None:
+    async with make_lab() as lab:
+        start = lab.mark()
+        with pytest.raises(error):
+            await lab.archon.write_line(key, value, apply)
+        assert [command for command in lab.device.since(start) if command.startswith(("APPLY", "LOAD", "FLASH"))] == []
+        assert [lab.ask(f"RCONFIG{n:04X}") for n in range(len(acf.lines))] == list(acf.lines)
+        assert lab.archon.status.acf.keys == acf.keys
+
+
+async def test_a_line_is_written_back_when_it_cannot_be_applied(make_lab: MakeLab, acf: Acf) -> None:
+    async with make_lab() as lab:
+        with pytest.raises(RejectedError, match="Nowhere"):
+            await lab.archon.write_line("LINE13", "HOLD; GOTO Nowhere")
+        number = acf.line_number("LINE13")
+        assert lab.ask(f"RCONFIG{number:04X}") == acf.lines[number]
+        assert lab.archon.status.acf.keys == acf.keys
+        assert lab.config is ConfigState.APPLIED
+
+
+async def test_a_line_is_written_back_after_a_cancellation(make_lab: MakeLab, acf: Acf) -> None:
+    async with make_lab() as lab:
+        lab.faults.delay_reply = "APPLYCDS"
+        lab.faults.delay_seconds = 0.2
+        writing = asyncio.create_task(lab.archon.write_line("LINECOUNT", 5))
+        await lab.device.told("APPLYCDS")
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        number = acf.line_number("LINECOUNT")
+        assert lab.ask(f"RCONFIG{number:04X}") == acf.lines[number]
+
+
+async def test_lines_written_at_the_same_time_are_all_kept(make_lab: MakeLab) -> None:
+    async with make_lab() as lab:
+        values = {"LINECOUNT": 20, "PIXELCOUNT": 50, "TRIGOUTLEVEL": 1, "MOD2/HEATERATARGET": -80}
+        await asyncio.gather(*(lab.archon.write_line(key, value) for key, value in values.items()))
+        assert {key: lab.archon.status.acf.keys[key] for key in values} == {k: str(v) for k, v in values.items()}
+        for key in values:
+            await lab.archon.write_line(key, 1)
+
+
+async def test_a_line_that_another_program_changed_is_not_overwritten(make_lab: MakeLab, acf: Acf) -> None:
+    async with make_lab() as lab:
+        number = acf.line_number("LINECOUNT")
+        lab.ask(f"WCONFIG{number:04X}LINECOUNT=17")
+        with pytest.raises(StateError, match=r"another program.*LINECOUNT=17"):
+            await lab.archon.write_line("LINECOUNT", 5)
+        assert lab.ask(f"RCONFIG{number:04X}") == "LINECOUNT=17"
+        assert lab.config is ConfigState.MODIFIED
+
+
+# The window
+
+
+async def test_a_window_changes_the_next_frame(make_lab: MakeLab) -> None:
+    async with make_lab() as lab:
+        await lab.archon.power(True)
+        window = await lab.archon.set_window(lines=10, pixels=20, vbin=2, hbin=2)
+        assert (window.lines, window.pixels, window.vbin, window.hbin) == (10, 20, 2, 2)
+        assert lab.archon.status.window == window
+        info = await lab.shoot()
+        assert (info.width, info.height) == (2 * (20 + 4) // 2, 2 * (10 + 2) // 2)
+        await lab.archon.set_window(lines=31, pixels=56, vbin=1, hbin=1)
+        info = await lab.shoot()
+        assert (info.width, info.height) == (120, 66)
+
+
+async def test_a_window_that_leaves_nothing_is_refused_before_anything_is_sent(make_lab: MakeLab) -> None:
+    async with make_lab() as lab:
+        start = lab.mark()
+        for changes in ({"lines": 1, "overscanlines": 0, "vbin": 4}, {"lines": 0}, {"nosuch": 1}, {"pixels": 65535}):
+            with pytest.raises(InputError):
+                await lab.archon.set_window(**changes)
+        assert lab.device.since(start, *POLLS) == []
+
+
+async def test_a_window_needs_a_configuration(make_lab: MakeLab) -> None:
+    async with make_lab(None) as lab:
+        with pytest.raises(StateError, match="no configuration"):
+            await lab.archon.set_window(lines=5)
+
+
+@pytest.mark.parametrize("prefix", ["FASTLOADPARAM Pixels", "WCONFIG", "APPLYCDS"])
+async def test_a_window_that_is_rejected_leaves_the_old_one(make_lab: MakeLab, acf: Acf, prefix: str) -> None:
+    async with make_lab() as lab:
+        await lab.archon.power(True)
+        old = lab.archon.status.window
+        lab.faults.reject = prefix
+        with pytest.raises(RejectedError):
+            await lab.archon.set_window(lines=10, pixels=20)
+        assert lab.archon.status.window == old
+        info = await lab.shoot()
+        assert (info.width, info.height) == (120, 66)
+        assert [lab.ask(f"RCONFIG{n:04X}") for n in range(len(acf.lines))] == list(acf.lines)
+
+
+async def test_a_window_survives_a_reconnect(make_lab: MakeLab, acf: Acf) -> None:
+    async with make_lab() as lab:
+        window = await lab.archon.set_window(lines=10)
+        await lab.relinked()
+        assert lab.archon.status.window == window
+        assert lab.config is ConfigState.APPLIED
