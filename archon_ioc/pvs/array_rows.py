@@ -38,10 +38,15 @@ def size(state: CameraState) -> tuple[int, int]:
 
 
 def data_type(state: CameraState) -> str:
-    """Return the name of the pixels' type."""
-    if state.image.unique_id or state.controller.acf is None:
-        return state.image.data_type
-    return "UInt32" if state.controller.acf.sample_mode.bytes_per_pixel == 4 else "UInt16"
+    """Return the name of the type of the last image's pixels; before the first one what the settings promise."""
+    return state.image.data_type if state.image.unique_id else next_data_type(state)
+
+
+def next_data_type(state: CameraState) -> str:
+    """Return the name of the type that the next image's pixels have; sums take 32 bits."""
+    acf = state.controller.acf
+    is_long = state.settings.num_exposures > 1 or (acf is not None and acf.sample_mode.bytes_per_pixel == 4)
+    return "UInt32" if is_long else "UInt16"
 
 
 def byte_count(state: CameraState) -> int:

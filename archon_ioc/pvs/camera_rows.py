@@ -23,6 +23,7 @@ from archon_ioc.pvs.array_rows import (
     CameraPv,
     array_rows,
     data_type,
+    next_data_type,
 )
 from archon_ioc.pvs.row import Choice, Float, Int, Kind, Pixels, Pv, Severity, Text
 
@@ -176,8 +177,8 @@ READOUT_ROWS: tuple[CameraPv, ...] = (
     _setting("ReverseX", NO_YES, "Mirror left and right", "reverse_x", READOUT_GROUP, convert=bool),
     _setting("ReverseY", NO_YES, "Mirror top and bottom", "reverse_y", READOUT_GROUP, convert=bool),
     Pv(name="DataType", kind=Choice(DATA_TYPES), doc="Type of the pixels", group=READOUT_GROUP,
-       read=data_type, put=lambda o, value: o.set_data_type(value),
-       more="UInt16 and UInt32 choose the controller's SAMPLEMODE, the others are refused."),
+       read=next_data_type, put=lambda o, value: o.set_data_type(value),
+       more="Of the next image. UInt16 and UInt32 choose the controller's SAMPLEMODE, the others are refused."),
     Pv(name="ColorMode", kind=Choice(COLOR_MODES), doc="Mono, always", group=READOUT_GROUP,
        read=lambda _: 0, put=lambda o, value: o.require_mono(value)),
     Pv(name="Temperature", kind=Float("C", 1, -250.0, 50.0), doc="Target of the first heater", group=CONTROLLER_GROUP,

@@ -10,6 +10,7 @@ import pytest
 
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.state import CameraState
+from archon_ioc.pvs.array_rows import DATA_TYPES
 from archon_ioc.pvs.camera_rows import CAMERA_ROWS, FITS_ROWS, IMAGE_ROWS, detector_state
 from archon_ioc.pvs.render import reading
 from archon_ioc.pvs.row import Choice, Pv, Record, Severity
@@ -135,3 +136,17 @@ def test_sizes_before_and_after_the_first_image(states: dict[str, CameraState]) 
 def test_time_stamps_count_from_1990(states: dict[str, CameraState]) -> None:
     assert value(IMAGE_ROWS, "TimeStamp", states["idle"]) == 1.8e9 - 631_152_000
     assert value(IMAGE_ROWS, "TimeStamp", states["connected"]) == 0
+
+
+def test_the_type_of_the_pixels_can_be_set_between_two_images(states: dict[str, CameraState]) -> None:
+    idle = states["idle"]
+    acf = idle.controller.acf
+    assert acf
+    assert idle.image.data_type == "UInt32"
+    short = replace(idle, controller=replace(idle.controller, acf=acf.with_value("SAMPLEMODE", "0")))
+    names = ("UInt16", "UInt32")
+    found = [value(CAMERA_ROWS, "DataType", state) for state in (short, idle)]
+    assert found == [DATA_TYPES.index(name) for name in names], "a client waits for the readback of what it has put"
+    assert value(IMAGE_ROWS, "DataType", short) == DATA_TYPES.index("UInt32"), "of the image that is shown"
+    summed = replace(short, settings=short.settings.changed(num_exposures=2))
+    assert value(CAMERA_ROWS, "DataType", summed) == DATA_TYPES.index("UInt32")
