@@ -1,4 +1,23 @@
-"""ArchonController: one Archon box, kept connected, with typed operations. The library's public face."""
+"""ArchonController: one Archon box, kept connected, with typed operations. The library's public face.
+
+>>> async def ask(host: str, port: int) -> list[str]:
+...     archon = ArchonController(host, port)
+...     await archon.start()
+...     cmd = archon.send_command("SYSTEM")
+...     await cmd
+...     await archon.stop()
+...     return cmd.replies
+
+With a simulated controller, so that it can be tried anywhere:
+
+>>> from archon_ioc.sim.device import SimArchon
+>>> from archon_ioc.sim.server import SimServer
+>>> async def try_it() -> None:
+...     async with SimServer(SimArchon()) as server:
+...         print((await ask("127.0.0.1", server.port))[0].split()[0])
+>>> asyncio.run(try_it())
+BACKPLANE_TYPE=1
+"""
 
 import asyncio
 import logging
