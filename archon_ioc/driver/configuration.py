@@ -178,7 +178,7 @@ class Configuration:
         """Write the line of ``key`` and apply it; if that fails the old line is written back."""
         old, number = self.require().lines, changed.line_number(key)
         stored = await self._keeper.request(commands.read_config(number))
-        if stored != old[number]:
+        if stored not in (old[number], changed.lines[number]):  # the latter if a link broke before the reply
             message = f"another program changed the configuration: line {number} is {stored!r}"
             self._tell(ConfigState.MODIFIED, message)
             raise StateError(f"{message}; load it again")
@@ -203,8 +203,10 @@ class Configuration:
         self._keeper.update(window=window)
 
     async def _return_to(self, window: Window, original: Acf) -> None:
-        with suppress(ArchonError):  # the error that led here is the one to tell
+        try:
             await self._use(window, original)
+        except ArchonError as error:  # the one that led here is raised
+            self._tell(ConfigState.MODIFIED, f"the window was not set as a whole, set it again: {error}")
 
     async def _after_reload(self, acf: Acf) -> None:
         """The timing cores have taken their parameters from the memory; give them those of the window again."""

@@ -283,10 +283,11 @@ class ArchonController:
         Raises:
             StateError: if the script cannot.
         """
-        if self.timing.script().auto_flush is None:
+        name = self.timing.script().auto_flush
+        if name is None:
             raise StateError("this timing script has no parameter for AutoFlush")
         self.timing.auto_flush = mode
-        await self.timing.rest()
+        await self.timing.set_parameters({name: int(mode)})
 
     async def expose(self, exposure_time: float = 1.0, readout: bool = True) -> None:
         """Start an integration of ``exposure_time`` seconds; without ``readout`` its charge stays on the CCD.

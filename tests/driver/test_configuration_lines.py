@@ -9,7 +9,7 @@ import pytest
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.driver.state import ConfigState
-from archon_ioc.errors import ForbiddenError, InputError, RejectedError, StateError
+from archon_ioc.errors import ForbiddenError, InputError, LinkError, RejectedError, StateError
 
 MakeLab = Callable[..., AbstractAsyncContextManager[Any]]
 POLLS = ("STATUS", "FRAME", "FETCHLOG")
@@ -142,6 +142,20 @@ async def test_a_line_that_another_program_changed_is_not_overwritten(make_lab: 
         assert lab.config is ConfigState.MODIFIED
 
 
+async def test_a_line_whose_reply_was_lost_can_be_written_again(make_lab: MakeLab) -> None:
+    async with make_lab() as lab:
+        writing = asyncio.create_task(lab.archon.write_line("TRIGOUTLEVEL", 1))
+        lab.faults.drop_reply = "WCONFIG"
+        await lab.device.told("WCONFIG")
+        lab.server.link_drop()
+        with pytest.raises(LinkError):
+            await writing
+        await lab.down()
+        await lab.up()
+        await lab.archon.write_line("TRIGOUTLEVEL", 1)
+        assert lab.device.applied.keys["TRIGOUTLEVEL"] == lab.archon.status.acf.keys["TRIGOUTLEVEL"] == "1"
+
+
 # The window
 
 
@@ -185,6 +199,22 @@ async def test_a_window_that_is_rejected_leaves_the_old_one(make_lab: MakeLab, a
         info = await lab.shoot()
         assert (info.width, info.height) == (120, 66)
         assert [lab.ask(f"RCONFIG{n:04X}") for n in range(len(acf.lines))] == list(acf.lines)
+
+
+async def test_a_window_that_a_lost_link_leaves_half_set_is_said_to_be_so(make_lab: MakeLab) -> None:
+    async with make_lab() as lab:
+        await lab.archon.power(True)
+        setting = asyncio.create_task(lab.archon.set_window(lines=10))
+        await lab.device.told("APPLYCDS")
+        lab.server.link_drop()
+        with pytest.raises(LinkError):
+            await setting
+        await lab.down()
+        await lab.up()
+        assert lab.config is ConfigState.MODIFIED
+        assert "window" in lab.archon.status.config_message
+        await lab.archon.set_window(lines=10)
+        assert (await lab.shoot()).height == 2 * 12
 
 
 async def test_a_window_survives_a_reconnect(make_lab: MakeLab, acf: Acf) -> None:

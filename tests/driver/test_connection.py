@@ -146,6 +146,20 @@ async def test_a_silent_command_is_missed_when_its_asker_has_gone(link: Connecti
         assert isinstance(await link.lost(), CommandTimeoutError)
 
 
+async def test_a_late_reply_answers_no_other_question(scripted: Scripted) -> None:
+    def act(peer: Any, ref: bytes, command: str) -> None:
+        delay = 0.1 if command == "LATE" else 0.0
+        asyncio.get_running_loop().call_later(delay, peer.reply, ref, command.encode())
+
+    async with scripted(act) as port:
+        async with connect("127.0.0.1", port) as link:
+            with pytest.raises(CommandTimeoutError):
+                await link.request(Command("LATE", timeout=0.05))
+        async with connect("127.0.0.1", port) as link:
+            for n in range(300):
+                assert await link.request(Command(f"C{n}")) == f"C{n}"
+
+
 async def test_waiting_for_ones_turn_is_no_silence(scripted: Scripted) -> None:
     """The controller does one command at a time: the time-out runs from when the one before was answered."""
 
