@@ -83,6 +83,8 @@ def join(site: SiteConfig) -> Ioc:
         ConfigError: if the site file does not fit the ACF that it names.
     """
     pixels = check(site)
+    if not site.controller.host:
+        raise ConfigError("no controller is named: controller.host in the site file, --host, or --simulate")
     controller = make_controller(site)
     shutter = PvShutter(site.shutter) if site.shutter.open_pv and site.shutter.close_pv else None
     camera = Camera(controller, site, shutter)
@@ -106,23 +108,23 @@ def make_controller(site: SiteConfig) -> ArchonController:
     return ArchonController(config.host, config.port, config=config, script=site.script)
 
 
-def check(site: SiteConfig) -> int:
-    """Check what the site file says against its ACF, and return the pixels of a frame.
+def check(site: SiteConfig) -> Pixels:
+    """Check what the site file says against its ACF, and return what an image record must hold.
 
     Raises:
         ConfigError: if the ACF cannot be read, or CCDs or header cards cannot be right.
     """
     header.check_cards(site.header.cards)
     if site.controller.acf is None:
-        return _FRAME_PIXELS
+        return Pixels(_FRAME_PIXELS, site.image_bits or 16)
     acf = Acf.read(site.controller.acf)
     if site.detectors:
         geometry.check_layout(place(acf.taps, acf.frame_mode, acf.pixel_count, acf.line_count), site.detectors)
     rows, columns = acf.frame_shape
-    return max(rows * columns, 1)
+    return Pixels(max(rows * columns, 1), site.image_bits or 8 * acf.sample_mode.bytes_per_pixel)
 
 
-def _tables(site: SiteConfig, camera: Camera, state: Live[IocState], pixels: int) -> list[Table[Any, Any]]:
+def _tables(site: SiteConfig, camera: Camera, state: Live[IocState], pixels: Pixels) -> list[Table[Any, Any]]:
     operations = Operations(camera)
     live, names = camera.live, site.names
     image_rows = [_sized(row, pixels) for row in IMAGE_ROWS]
@@ -144,8 +146,15 @@ def _is_linked(state: CameraState) -> bool:
     return state.controller.is_up
 
 
-def _sized(row: Pv[Any, Any], pixels: int) -> Pv[Any, Any]:
-    return replace(row, kind=Pixels(pixels)) if isinstance(row.kind, Pixels) else row
+def _sized(row: Pv[Any, Any], pixels: Pixels) -> Pv[Any, Any]:
+    """Return the row of an image record for pixels of this number and width: a record's type cannot change."""
+    if isinstance(row.kind, Pixels):
+        return replace(row, kind=pixels)
+
+    def data_type(_: Any) -> str:
+        return f"UInt{pixels.bits}"
+
+    return replace(row, read=data_type) if row.name == "DataType" else row
 
 
 def _now() -> str:

@@ -103,7 +103,7 @@ async def _announce(ioc: app.Ioc) -> None:
     site, camera = ioc.site, f"{ioc.site.prefix}{ioc.site.names.camera}"
     click.echo(
         f"archon-ioc {__version__} serves {len(ioc.server.names)} PVs {site.prefix}* over Channel Access,"
-        f" port {os.environ.get('EPICS_CA_SERVER_PORT', '5064')}\n"
+        f" port {ioc.server.port}\n"
         f"  controller  {site.controller.host}:{site.controller.port}, {_link(ioc.controller.status)}\n"
         f"  images      {ioc.camera.state.settings.files.path}\n"
         f"  look        caget {camera}DetectorState_RBV {camera}StatusMessage_RBV\n"
@@ -245,6 +245,8 @@ def _site(
 ) -> SiteConfig:  # fmt: skip
     """Return the site file's settings with those of the command line over them."""
     site = load(config_path) if config_path else SiteConfig()
+    if prefix == os.environ.get("ARCHON_IOC_PREFIX") and "prefix" in site.model_fields_set:
+        prefix = None  # what is written for this camera ranks before what is set for a whole host
     controller = {key: value for key, value in {"host": host, "port": port, "acf": acf}.items() if value is not None}
     files = {"path": data_dir, "state": data_dir / "state"} if data_dir else {}
     raw = site.model_dump()

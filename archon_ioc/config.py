@@ -20,7 +20,8 @@ class ControllerConfig(_Model):
     """One Archon controller."""
 
     name: str = Field(default="archon", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
-    host: str = "10.0.0.2"
+    host: str = ""
+    """Address; controllers leave the factory with 10.0.0.2."""
     port: int = Field(default=4242, ge=1, le=65535)
     acf: Path | None = None
     """Configuration file offered in ArchonConfigFile; it is never loaded by itself."""
@@ -124,6 +125,8 @@ class SiteConfig(_Model):
     header: HeaderConfig = HeaderConfig()
     shutter: ShutterConfig = ShutterConfig()
     names: NamesConfig = NamesConfig()
+    image_bits: Literal[16, 32] | None = None
+    """Width of image1:ArrayData; by default that of the ACF's SAMPLEMODE, 16 without an ACF."""
     temperature_sensor: str = ""
     """Sensor shown as TemperatureActual, MOD2/TEMPA for instance; by default the first of the first heater."""
 

@@ -10,21 +10,23 @@ from archon_ioc.config import ControllerConfig, DetectorConfig, HeaderConfig, Na
 from archon_ioc.driver.connection import connect
 from archon_ioc.errors import ConfigError, LinkError
 from archon_ioc.protocol import commands
+from archon_ioc.pvs.row import Pixels
 
 DEMO = ControllerConfig(acf=app.demo_acf())
 
 
 def test_a_right_site_tells_the_size_of_a_frame() -> None:
-    assert app.check(SiteConfig(controller=DEMO)) == 1120 * 1056
+    assert app.check(SiteConfig(controller=DEMO)) == Pixels(1120 * 1056, 16)
+    assert app.check(SiteConfig(controller=DEMO, image_bits=32)).bits == 32
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "config").glob("*.yaml")), ids=str)
 def test_every_example_is_right(path: Path) -> None:
-    assert app.check(load(path)) > 0
+    assert app.check(load(path)).length > 0
 
 
 def test_without_an_acf_a_frame_has_four_thousand_pixels_squared() -> None:
-    assert app.check(SiteConfig()) == 4096 * 4096
+    assert app.check(SiteConfig()) == Pixels(4096 * 4096, 16)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,7 @@ def test_without_an_acf_a_frame_has_four_thousand_pixels_squared() -> None:
         (SiteConfig(controller=ControllerConfig(acf=Path("/nowhere.acf"))), "/nowhere.acf: No such file"),
         (SiteConfig(controller=DEMO, detectors=(DetectorConfig(name="b1", taps=("AD16L",)),)), "no tap AD16L"),
         (SiteConfig(header=HeaderConfig(cards={"NAXIS": (2, "")})), "NAXIS"),
+        (SiteConfig(), "no controller is named"),
     ],
 )
 def test_a_wrong_site_is_refused_before_anything_starts(site: SiteConfig, words: str) -> None:
@@ -40,10 +43,12 @@ def test_a_wrong_site_is_refused_before_anything_starts(site: SiteConfig, words:
         app.join(site)
 
 
-def test_prefixes_are_those_of_the_site(tmp_path: Path) -> None:
+async def test_prefixes_are_those_of_the_site(tmp_path: Path) -> None:
     files = {"state": str(tmp_path)}
     names = NamesConfig(camera="CAM:", image="ARR:", fits="")
-    ioc = app.join(validated({"prefix": "BL01:", "files": files, "names": names.model_dump()}))
+    ioc = app.join(
+        validated({"prefix": "BL01:", "controller": {"host": "10.0.0.2"}, "files": files, "names": names.model_dump()})
+    )
     assert "BL01:CAM:Acquire" in ioc.server.names
     assert "BL01:ARR:ArrayData" in ioc.server.names
     assert "BL01:FullFileName_RBV" in ioc.server.names
@@ -67,7 +72,7 @@ async def test_a_simulator_that_cannot_start_is_told(tmp_path: Path) -> None:
 
 
 async def test_the_heartbeat_beats(tmp_path: Path) -> None:
-    ioc = app.join(validated({"controller": {"port": 9}, "files": {"state": str(tmp_path)}}))
+    ioc = app.join(validated({"controller": {"host": "127.0.0.1", "port": 9}, "files": {"state": str(tmp_path)}}))
     task = asyncio.create_task(ioc.beat())
     await ioc.state.until(lambda state: state.heartbeat >= 2, timeout=5)
     task.cancel()

@@ -90,7 +90,8 @@ def _array(kind: Text | Array | Pixels) -> Iterator[Field]:
             yield "EGU", kind.unit
     else:
         # CA has no unsigned 16 bits; clients view these as such.
-        yield from (("FTVL", "SHORT"), ("NELM", str(kind.length or "$(NELEMENTS=1000000)")))
+        ftvl = "SHORT" if kind.bits == 16 else "LONG"
+        yield from (("FTVL", ftvl), ("NELM", str(kind.length or "$(NELEMENTS=1000000)")))
 
 
 def _digits(value: float) -> str:

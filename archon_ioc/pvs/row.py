@@ -164,9 +164,13 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """The pixels of an image, flat, fastest axis first; written by the camera, not rendered from a state."""
+    """The pixels of an image, flat, fastest axis first; written by the camera, not rendered from a state.
+
+    Channel Access has signed numbers only: ``bits`` 16 is DBR_SHORT, 32 is DBR_LONG, with the bits of unsigned pixels.
+    """
 
     length: int = 0
+    bits: int = 16
 
 
 Kind = Float | Int | Text | Choice | Array | Pixels

@@ -16,7 +16,7 @@ from archon_ioc.pvs.render import Reading, Table
 from archon_ioc.pvs.row import Pv, Severity
 from archon_ioc.serve.caproto_server import Context
 from archon_ioc.serve.channels import ImageChannel, RecordChannel, make_channel
-from archon_ioc.serve.wire import pixels_16bit
+from archon_ioc.serve.wire import pixels_sent
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +39,11 @@ class CaServer:
         self, prefix: str, tables: Sequence[Table[Any, Any]], *, interfaces: Sequence[str] | None = None
     ) -> None:
         self._prefix = prefix
-        self._interfaces = interfaces
         self._channels: dict[str, ca.ChannelData] = {}
         self._shown = [self._show(table) for table in tables]
         self._names = tuple(self._channels)
         self._listening = asyncio.Event()
+        self._context = Context(self._channels, interfaces)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,8 +61,12 @@ class CaServer:
         async with asyncio.TaskGroup() as tasks:
             for shown in self._shown:
                 tasks.create_task(shown.follow(), name=f"CA publisher {shown.table.prefix}")
-            context = Context(self._channels, self._interfaces)
-            tasks.create_task(context.serve(self._listening), name="CA server")
+            tasks.create_task(self._context.serve(self._listening), name="CA server")
+
+    @property
+    def port(self) -> int:
+        """The TCP port that is served; 0 before `started`."""
+        return int(self._context.port or 0)
 
     async def started(self) -> None:
         """Wait until clients can find the records."""
@@ -73,16 +77,18 @@ class CaServer:
 
         Args:
             name: such as ``image1:ArrayData``.
-            pixels: uint16 or uint32, any shape; what is above 65535 is clipped.
+            pixels: uint16 or uint32, any shape; in a record of 16 bits what is above 65535 is clipped, with an alarm.
             timestamp: seconds of Unix time at which the image was taken.
         """
         channel = self._channels[self._prefix + name]
         if not isinstance(channel, ImageChannel):
             raise TypeError(f"{name} does not show images")
-        wire = await asyncio.to_thread(pixels_16bit, pixels)
-        if len(wire) > channel.kind.length:
+        wire, is_clipped = await asyncio.to_thread(pixels_sent, pixels, channel.kind.bits)
+        is_cut = len(wire) > channel.kind.length
+        if is_cut:
             log.warning("%s shows only %d of %d pixels", name, channel.kind.length, len(wire))
-        await channel.post(Reading(wire), timestamp)
+        alarm = ("HIGH", Severity.MINOR) if is_clipped or is_cut else ("NO_ALARM", Severity.NO_ALARM)
+        await channel.post(Reading(wire, *alarm), timestamp)
 
     def _show(self, table: Table[Any, Any]) -> "_ShownTable":
         async def put(channel: RecordChannel, value: object) -> ca.CAStatus | None:
@@ -146,8 +152,9 @@ class _ShownTable:
             timestamp = time.time()
             turn_ends = time.monotonic() + TURN
             for row, reading in self.table.render():
-                if not _is_same(reading, self._shown.get(id(row))):
-                    await self._show(row, reading, timestamp)
+                shown = self._shown.get(id(row))
+                if not _is_same(reading, shown):
+                    await self._show(row, reading, timestamp, is_news=shown is not None)
                 if time.monotonic() > turn_ends:
                     await asyncio.sleep(0)
                     turn_ends = time.monotonic() + TURN
@@ -157,9 +164,11 @@ class _ShownTable:
         channel.is_refused = is_refused
         self._shown.pop(id(channel.record.row), None)
 
-    async def _show(self, row: Pv[Any, Any], reading: Reading, timestamp: float) -> None:
+    async def _show(self, row: Pv[Any, Any], reading: Reading, timestamp: float, *, is_news: bool) -> None:
         self._shown[id(row)] = reading
         for channel in self._channels[id(row)]:
+            if is_news:
+                channel.is_refused = False  # the refusal was about what was there before
             await self._post(channel, reading, timestamp)
 
     async def _post(self, channel: RecordChannel, reading: Reading, timestamp: float) -> None:
@@ -186,12 +195,20 @@ async def _apply(table: Table[Any, Any], channel: RecordChannel, value: object) 
     if row.put is None:
         raise StateError(f"{channel.name} is read-only")
     wanted = channel.kind.accept(value)
-    if isinstance(wanted, float | int) and isinstance(value, float | int) and abs(wanted - value) >= 1:
-        note = f"{channel.name}: {value:g} is out of range, {wanted:g} is taken"
-        log.info(note)
-        table.target.refused(note)
     if row.linked and table.is_linked is not None and not table.is_linked(table.live.value):
         raise StateError(f"{channel.name} cannot be set: the controller is not connected")
     result = row.put(table.target, wanted)
     if inspect.isawaitable(result):
         await result
+    note = _clamped(channel, value, wanted)
+    if note:
+        log.info(note)
+        table.target.refused(note)
+
+
+def _clamped(channel: RecordChannel, value: object, wanted: object) -> str:
+    """Return what to tell of a number that was beyond a limit; records clamp it, and say nothing."""
+    if not isinstance(value, float | int) or not isinstance(wanted, float | int):
+        return ""
+    meant = int(value) if isinstance(wanted, int) else value
+    return "" if meant == wanted else f"{channel.name}: {value:g} is out of range, {wanted:g} is taken"

@@ -22,7 +22,7 @@ from archon_ioc.pvs.row import (
     Text,
 )
 from archon_ioc.serve.fields import LIVE_FIELDS, Field, field_values, make_field
-from archon_ioc.serve.wire import ENCODING, latin, numbers, pixels_16bit, text_sent, value_sent
+from archon_ioc.serve.wire import ENCODING, latin, numbers, pixels_sent, text_sent, value_sent
 
 BACKLOG = 10
 """Updates of one value that wait for a slow client; the oldest is dropped first."""
@@ -238,8 +238,8 @@ class ArrayChannel(RecordChannel, ca.ChannelNumeric):
         return np.array_equal(value, self.value)
 
 
-class ImageChannel(RecordChannel, ca.ChannelShort):
-    """Pixels of 16 bits, which CA can only call DBR_SHORT: clients view them as unsigned.
+class ImageChannel(RecordChannel):
+    """Unsigned pixels, which CA can only call signed: clients view them as unsigned.
 
     The value is kept as it goes over the wire and is shared by all clients, so it must never change.
     """
@@ -249,7 +249,7 @@ class ImageChannel(RecordChannel, ca.ChannelShort):
         super().__init__(
             record,
             put,
-            value=pixels_16bit(np.zeros(1, np.uint16)),
+            value=pixels_sent(np.zeros(1, np.uint16), kind.bits)[0],
             max_length=max(kind.length, 1),
             max_subscription_backlog=IMAGE_BACKLOG,
         )
@@ -261,12 +261,19 @@ class ImageChannel(RecordChannel, ca.ChannelShort):
         return value is self.value
 
 
+class ShortImageChannel(ImageChannel, ca.ChannelShort):
+    """Pixels of 16 bits."""
+
+
+class LongImageChannel(ImageChannel, ca.ChannelInteger):
+    """Pixels of 32 bits."""
+
+
 _CLASSES: dict[type, Callable[[Record[Any, Any], Put], RecordChannel]] = {
     Float: FloatChannel,
     Int: IntChannel,
     Choice: ChoiceChannel,
     Array: ArrayChannel,
-    Pixels: ImageChannel,
 }
 
 
@@ -275,6 +282,8 @@ def make_channel(record: Record[Any, Any], put: Put) -> RecordChannel:
     kind = record.row.kind
     if isinstance(kind, Text):
         return (TextChannel if kind.size > STRING_LENGTH else StringChannel)(record, put)
+    if isinstance(kind, Pixels):
+        return (ShortImageChannel if kind.bits == 16 else LongImageChannel)(record, put)
     return _CLASSES[type(kind)](record, put)
 
 

@@ -99,7 +99,13 @@ def _state_fields(kind: Choice) -> Mapping[str, FieldValue]:
 
 
 def _array_fields(channel: Any, kind: Any) -> Mapping[str, FieldValue]:
-    element = "CHAR" if isinstance(kind, Text) else "SHORT" if isinstance(kind, Pixels) else kind.ftvl
+    element = (
+        "CHAR"
+        if isinstance(kind, Text)
+        else ("SHORT" if kind.bits == 16 else "LONG")
+        if isinstance(kind, Pixels)
+        else kind.ftvl
+    )
     values: dict[str, FieldValue] = {"NELM": channel.max_length, "FTVL": element, "NORD": len(channel.value)}
     if isinstance(kind, Array):
         values["EGU"] = kind.unit

@@ -62,17 +62,23 @@ def numbers(values: Any, data_type: ca.ChannelType) -> np.ndarray:
     return np.array(values, dtype=_types[data_type])
 
 
-def pixels_16bit(pixels: np.ndarray) -> np.ndarray:
-    """Return pixels of any shape, uint16 or uint32, as one read-only row of big-endian 16-bit numbers.
+def pixels_sent(pixels: np.ndarray, bits: int) -> tuple[np.ndarray, bool]:
+    """Return pixels as they go over the wire, and whether some had to be clipped. Slow: for a thread.
 
-    Pixels of more than 16 bits are clipped to 65535. Slow: for a thread.
+    Args:
+        pixels: uint16 or uint32, any shape.
+        bits: 16 or 32; what does not fit into 16 bits is clipped to 65535.
+
+    Returns:
+        One read-only row of big-endian signed numbers with the bits of the unsigned pixels.
     """
     flat = np.ravel(pixels)
-    if flat.dtype.itemsize > 2:
+    is_clipped = bits == 16 and flat.dtype.itemsize > 2 and bool(flat.size and flat.max() > 0xFFFF)
+    if is_clipped:
         flat = np.minimum(flat, 0xFFFF)
-    wire = flat.astype(">u2").view(">i2")
+    wire = flat.astype(f">u{bits // 8}").view(f">i{bits // 8}")
     wire.flags.writeable = False
-    return wire
+    return wire, is_clipped
 
 
 def latin(text: object, size: int) -> bytes:

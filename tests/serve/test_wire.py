@@ -7,22 +7,32 @@ from archon_ioc.serve import wire
 
 def test_pixels_are_big_endian_flat_clipped_and_locked() -> None:
     pixels = np.array([[1, 65_535], [65_536, 1 << 31]], dtype=np.uint32)
-    sent = wire.pixels_16bit(pixels)
+    sent, is_clipped = wire.pixels_sent(pixels, 16)
+    assert is_clipped
     assert sent.tobytes() == b"\x00\x01\xff\xff\xff\xff\xff\xff"
     assert sent.dtype == np.dtype(">i2")
     with pytest.raises(ValueError, match="read-only"):
         sent[0] = 3
 
 
+@pytest.mark.parametrize("kind", [np.uint16, np.uint32])
+def test_pixels_of_32_bits_are_whole(kind: type) -> None:
+    pixels = np.array([0, 1, np.iinfo(kind).max], kind)
+    sent, is_clipped = wire.pixels_sent(pixels, 32)
+    assert not is_clipped
+    assert sent.dtype == np.dtype(">i4")
+    assert sent.astype("<i4").view("<u4").tolist() == pixels.tolist()
+
+
 def test_pixels_are_a_copy_even_if_they_have_the_right_order_already() -> None:
     pixels = np.array([1, 2], dtype=">u2")
-    sent = wire.pixels_16bit(pixels)
+    sent, _ = wire.pixels_sent(pixels, 16)
     pixels[0] = 9
     assert sent.tolist() == [1, 2]
 
 
 def test_caproto_sends_arrays_without_copying() -> None:
-    sent = wire.pixels_16bit(np.ones(10, np.uint16))
+    sent, _ = wire.pixels_sent(np.ones(10, np.uint16), 16)
     command = ca.EventAddResponse(sent, ca.ChannelType.INT, len(sent), 1, 1)
     assert any(np.shares_memory(np.frombuffer(part, np.uint8), sent) for part in command.buffers if len(part))
 
