@@ -180,6 +180,21 @@ async def test_an_old_status_after_a_load_is_not_believed(make_lab: MakeLab, acf
         assert lab.archon.status.power is Power.OFF
 
 
+async def test_a_status_that_stays_old_is_reported(
+    make_lab: MakeLab, witness: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("archon_ioc.driver.configuration._STATUS_SECONDS", 0.1)
+
+    class Frozen(witness):
+        def handle(self, command: str, now: float) -> Answer:
+            answer = super().handle(command, now)
+            return answer.replace("POWER=2", "POWER=4") if isinstance(answer, str) else answer
+
+    async with make_lab(kind=Frozen) as lab:
+        await lab.archon.apply_all()
+    assert "still reported ON after APPLYALL" in caplog.text
+
+
 async def test_power_waits_for_the_end_of_an_upload(make_lab: MakeLab, acf: Acf) -> None:
     async with make_lab(status_period=5.0) as lab:
         writing = asyncio.create_task(lab.archon.write_config(acf, applyall=True))

@@ -73,6 +73,14 @@ async def test_an_error_that_nobody_looks_at_makes_no_noise(lab: Any, caplog: py
     assert "never retrieved" not in caplog.text
 
 
+async def test_an_error_of_our_own_is_raised() -> None:
+    async def fail() -> str:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await RawCommand("SYSTEM", asyncio.create_task(fail()))
+
+
 async def test_a_waiter_that_is_cancelled_does_not_cancel_the_command(lab: Any) -> None:
     lab.faults.delay_reply, lab.faults.delay_seconds = "TIMER", 0.1
     command = lab.archon.send_command("TIMER")

@@ -98,6 +98,25 @@ async def test_the_end_of_an_integration_can_be_had_early(make_lab: MakeLab) -> 
         assert info.complete
 
 
+async def test_trigger_in_starts_a_triggered_integration(make_lab: MakeLab, acf: Acf) -> None:
+    async with make_lab(acf.with_value("TRIGINENABLE", "1")) as lab:
+        timing = lab.archon.timing
+        before = await timing.prepare(Integration(0.0, triggered=True))
+        await timing.begin(triggered=True)
+        starting = asyncio.create_task(timing.frame_start(before))
+        await lab.device.told("FRAME")
+        assert not starting.done()
+        lab.server.trigger_in()
+        await starting
+        assert (await timing.new_frame(before)).complete
+
+
+async def test_a_script_without_a_trigger(make_lab: MakeLab, acf: Acf) -> None:
+    async with make_lab(script=ScriptConfig(external_trigger="TriggerMe")) as lab:
+        with pytest.raises(StateError, match="TriggerMe"):
+            await lab.archon.timing.prepare(Integration(0.0, triggered=True))
+
+
 async def test_a_flush_is_counted_before_it_begins(powered: Any) -> None:
     start = powered.mark()
     await powered.archon.timing.flush(7)
