@@ -9,11 +9,11 @@ from typing import Any
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.controller import ArchonController
-from archon_ioc.driver.state import ConfigState
+from archon_ioc.driver.state import ConfigState, ControllerState, Link
 from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
 from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.filing import Filing
-from archon_ioc.exposure.phase import Outcome, Phase
+from archon_ioc.exposure.phase import Outcome, Phase, check_step
 from archon_ioc.exposure.picture import Exposure, Moments, Shot, add, develop
 from archon_ioc.exposure.publisher import Publisher, Sink
 from archon_ioc.exposure.settings import ExposureSettings, FileSettings, ImageMode, SettingsFile
@@ -40,10 +40,11 @@ class Camera:
     def __init__(self, controller: ArchonController, site: SiteConfig, pv_shutter: PvShutter | None = None) -> None:
         self.controller = controller
         self._site = site
-        self._settings_file = SettingsFile(site.files.state)
-        files = FileSettings(f"{site.files.path}/", site.files.name, site.files.template)
+        # Clients of other folders and hosts must find the files too.
+        files = FileSettings(f"{site.files.path.absolute()}/", site.files.name, site.files.template)
+        self._settings_file = SettingsFile(site.files.state, ExposureSettings(files=files))
         # A small file, read before anything runs: a client's put can never be overwritten by it.
-        self._stored: ExposureSettings = self._settings_file.load(ExposureSettings(files=files))
+        self._stored: ExposureSettings = self._settings_file.load()
         self.live = Live(
             CameraState(
                 controller=controller.status,
@@ -59,6 +60,8 @@ class Camera:
         self.filing = Filing(self.live, site.detectors, self._store_settings)
         self._current: asyncio.Task[None] | None = None
         self._reason = ""  # why it was aborted
+        self._refusal = ""
+        self._is_over = True
         self._turn = asyncio.Lock()  # an acquisition, or something that must not come between
         self._storing = asyncio.Lock()
 
@@ -95,7 +98,18 @@ class Camera:
 
     async def _follow_controller(self) -> None:
         async for state in self.controller.live.watch():
+            old = self.state.controller
             update(self.live, controller=state)
+            if (old.link, old.reason) != (state.link, state.reason):
+                self._tell_of_link(state)
+
+    def _tell_of_link(self, state: ControllerState) -> None:
+        if state.is_up:
+            self.show("Acquiring" if self.state.acquiring else "Connected")
+        elif state.link is Link.DOWN and state.reason:
+            self.show(
+                f"{'The link is lost, waiting for it' if self.state.acquiring else 'Disconnected'}: {state.reason}"
+            )
 
     async def _keep_safe(self) -> None:
         """When a lost link is back, stop what could not be stopped without it."""
@@ -139,6 +153,14 @@ class Camera:
         """
         if self._site.detectors and self.state.settings.changed(**changes) != self.state.settings:
             raise InputError("a window is possible only where the whole frame is one CCD")
+        columns, rows = self.state.full_size
+        for name, value in changes.items():
+            full = columns if name.endswith("x") else rows
+            low, high = (0, full - 1) if name.startswith("min") else (1, full)
+            if full and not low <= value <= high:
+                raise InputError(f"{name} is {low} to {high}, not {value}")
+            # The whole size is kept as such: another configuration may have another one.
+            changes[name] = 0 if name.startswith("size") and value == full else value
         self.change(**changes)
 
     def set_array_counter(self, count: int) -> None:
@@ -147,6 +169,17 @@ class Camera:
 
     def refused(self, message: str) -> None:
         """Show why something could not be done."""
+        self.show(message)
+        self._refusal = self.state.message
+
+    def accepted(self) -> None:
+        """Something else could be done: a refusal is no longer what happened last."""
+        if self._refusal and self.state.message == self._refusal:
+            self.show("")
+        self._refusal = ""
+
+    def show(self, message: str) -> None:
+        """Show what happened."""
         update(self.live, message=message[:255])
 
     @asynccontextmanager
@@ -156,8 +189,7 @@ class Camera:
         Raises:
             StateError: during an acquisition.
         """
-        if self.state.acquiring:
-            raise StateError(f"the camera is {self.state.phase.value}; abort first")
+        self._require_free()
         async with self._turn:
             yield
 
@@ -168,11 +200,9 @@ class Camera:
             StateError: if it cannot begin now; the reason is shown as well.
             ArchonError: if it failed.
         """
-        if self.state.acquiring:
-            raise StateError(f"the camera is {self.state.phase.value}; abort first")
-        # From here on a second request is refused, before anything is awaited.
-        update(self.live, acquiring=True, outcome=Outcome.NONE, images_done=0, exposures_done=0)
+        self._require_free()
         self._reason = self._publisher.problem = ""
+        # From here on a second request is refused, before anything is awaited.
         current = asyncio.create_task(self._acquisition(self.state.settings), name="acquisition")
         current.add_done_callback(self._acquired)
         self._current = current
@@ -181,13 +211,17 @@ class Camera:
         if not current.cancelled():
             current.result()
 
+    def _require_free(self) -> None:
+        if self._current is not None and not self._current.done():
+            raise StateError(f"the camera is {self.state.phase.value}; abort first")
+
     async def abort(self, reason: str = "aborted") -> None:
         """Stop now and throw away what was not read; return when the hardware is safe. Idle: do nothing."""
         current = self._current
         if current is None or current.done():
             return
         # A second cancellation would cut short what the first one tidies up.
-        if self.state.outcome is Outcome.NONE and not current.cancelling():
+        if not self._is_over and not current.cancelling():
             self._reason = reason
             current.cancel()
         await asyncio.wait([current])
@@ -206,22 +240,34 @@ class Camera:
     async def _acquisition(self, settings: ExposureSettings) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
+        self._is_over = False
         try:
             async with self._turn:
                 await self._shots.recover()
                 await self._check_ready(settings)
-                update(self.live, message="Acquiring")
+                began = loop.time()
+                # In one step: no client may see Acquire without its state, or the state of the last time.
+                check_step(self.state.phase, Phase.PREPARING)
+                update(
+                    self.live, acquiring=True, phase=Phase.PREPARING, outcome=Outcome.NONE, message="Acquiring",
+                    images_done=0, exposures_done=0,
+                )  # fmt: skip
                 await self._take_images(settings)
             self._end(Outcome.DONE, f"Done, but {problem}" if (problem := self._publisher.problem) else "Done")
         except asyncio.CancelledError:
             is_regular = settings.image_mode is ImageMode.CONTINUOUS
             self._end(Outcome.DONE if is_regular else Outcome.ABORTED, f"Acquisition {self._reason}")
         except ArchonError as error:
+            if not self.state.acquiring:
+                log.warning("%s: acquisition refused: %s", self.controller.name, error)
+                self.refused(str(error))
+                raise
             log.error("%s: acquisition failed: %s", self.controller.name, error)
             self._end(Outcome.FAILED, str(error))
             raise
         finally:
-            await asyncio.sleep(began + _SHORTEST_ACQUIRE - loop.time())
+            if self.state.acquiring:
+                await asyncio.sleep(began + _SHORTEST_ACQUIRE - loop.time())
 
     def _acquired(self, task: asyncio.Task[None]) -> None:
         """Whatever happened: the next acquisition can begin."""
@@ -233,6 +279,7 @@ class Camera:
         update(self.live, acquiring=False)
 
     def _end(self, outcome: Outcome, message: str) -> None:
+        self._is_over = True
         if self.state.phase is not Phase.IDLE:
             enter(self.live, Phase.IDLE)
         image = replace(self.state.image, rate=0.0)
@@ -310,7 +357,10 @@ class Camera:
             counter=old.counter + 1,
             rate=1 / since if self.state.images_done and since > 0 else 0.0,
         )
-        update(self.live, image=image, images_done=self.state.images_done + 1)
+        settings = self.state.settings
+        is_shown = settings.array_callbacks and settings.image_callbacks
+        shown = image if is_shown else self.state.shown
+        update(self.live, image=image, shown=shown, images_done=self.state.images_done + 1)
 
 
 async def _finished(work: Awaitable[None]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from archon_ioc.config import DetectorConfig
-from archon_ioc.errors import ArchonError, SaveError, StateError
+from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
 from archon_ioc.exposure import files
 from archon_ioc.exposure.files import Naming
 from archon_ioc.exposure.picture import Exposure
@@ -18,6 +18,8 @@ from archon_ioc.live import Live
 
 log = logging.getLogger(__name__)
 
+_LONGEST_NAME = 235
+"""Bytes of a file name; file systems allow 255, and while it is written it has some more."""
 _SPARE_BYTES = 8 << 20
 """Room beyond the pixels that must be free before an exposure begins."""
 
@@ -79,6 +81,11 @@ class Filing:
             return
         if not await self.look_at_path():
             raise StateError(f"files cannot be written: {self._live.value.file.message}")
+        settings, ccds = self.settings, [detector.name for detector in self._detectors]
+        try:
+            await asyncio.to_thread(_check_names, settings, ccds if len(ccds) > 1 else [""])
+        except (InputError, SaveError) as error:
+            raise StateError(f"files cannot be written: {error}") from error
         free = await asyncio.to_thread(files.free_bytes, self.settings.path)
         if free < image_bytes + _SPARE_BYTES:
             raise StateError(f"the disk of {self.settings.path} is full: {free / 1e6:.0f} MB are free")
@@ -102,10 +109,10 @@ class Filing:
             SaveError: if a file could not be written.
         """
         async with self._turn:
+            if self._last is None:
+                raise StateError("there is no image to write yet")
             self._show(writing=True, message="")
             try:
-                if self._last is None:
-                    raise StateError("there is no image to write yet")
                 names = await self._write(self._last)
             except ArchonError as error:
                 self._show(error=True, message=str(error)[:255])
@@ -148,6 +155,26 @@ class Filing:
 
 def _naming(settings: FileSettings) -> Naming:
     return Naming(settings.template, settings.path, settings.name, settings.number)
+
+
+def _check_names(settings: FileSettings, ccds: list[str]) -> None:
+    """Refuse names that cannot become files, while nothing is lost by it. Blocks.
+
+    Raises:
+        InputError: if no name can be made.
+        SaveError: if a file of that name cannot be written.
+    """
+    naming = _naming(settings)
+    if settings.auto_increment:
+        naming = replace(naming, number=_free_number(naming, ccds))
+    for name in map(naming.full_name, ccds):
+        folder, file = os.path.split(name)
+        if not os.path.isdir(folder or "."):
+            raise SaveError(name, f"there is no folder {folder}")
+        if len(os.fsencode(file)) > _LONGEST_NAME:
+            raise SaveError(name, f"the name is longer than {_LONGEST_NAME} bytes")
+        if os.path.lexists(name):
+            raise SaveError(name, "it exists already")
 
 
 def _free_number(naming: Naming, ccds: list[str]) -> int:

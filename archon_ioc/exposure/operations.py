@@ -1,4 +1,8 @@
-"""Operations: what a client can ask for beyond an exposure. Nothing here comes between an exposure and its readout."""
+"""Operations: what a client can ask for beyond an exposure.
+
+What changes the configuration or the power is refused during an exposure. A heater's target is not: a long exposure
+must not keep anybody from regulating the temperature.
+"""
 
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState
@@ -20,6 +24,10 @@ class Operations:
         """Show why something could not be done."""
         self.camera.refused(message)
 
+    def accepted(self) -> None:
+        """Something could be done."""
+        self.camera.accepted()
+
     async def acquire(self, start: int) -> None:
         """Start taking images and wait for their end, or stop."""
         await (self.camera.acquire() if start else self.camera.abort())
@@ -33,11 +41,13 @@ class Operations:
             raise StateError("ArchonConfigFile names no file")
         async with self.camera.undisturbed():
             await self.controller.write_config(path, applyall=True)
+        self.camera.show(self.controller.status.config_message)
 
     async def power(self, on: int) -> None:
         """Switch the CCD power and wait until it has the new state."""
         async with self.camera.undisturbed():
             await self.controller.power(bool(on))
+        self.camera.show(f"The CCD power is {self.controller.status.power.name}")
 
     async def bin(self, **factors: int) -> None:
         """Set the binning on the CCD, ``hbin`` or ``vbin``; 1 is none."""

@@ -146,13 +146,18 @@ class ExposureSettings:
 
 
 class SettingsFile:
-    """Keeps settings in a small JSON file. The methods block."""
+    """Keeps in a small JSON file what differs from the site's settings. The methods block.
 
-    def __init__(self, folder: Path) -> None:
+    What nobody changed is not kept: where the site file says something new, it holds.
+    """
+
+    def __init__(self, folder: Path, default: ExposureSettings) -> None:
         self._path = folder / "settings.json"
+        self._default = default
 
-    def load(self, default: ExposureSettings) -> ExposureSettings:
-        """Return the kept settings; what is missing or wrong is taken from ``default`` and logged."""
+    def load(self) -> ExposureSettings:
+        """Return the kept settings; what is missing or wrong is taken from the site's and logged."""
+        default = self._default
         try:
             kept: Any = json.loads(self._path.read_text(encoding="utf-8"))
             pairs = dict[str, Any](kept)
@@ -171,7 +176,7 @@ class SettingsFile:
         Raises:
             SaveError: if the file cannot be written.
         """
-        text = json.dumps(asdict(settings), indent=2) + "\n"
+        text = json.dumps(_changes(asdict(self._default), asdict(settings)), indent=2) + "\n"
         part = self._path.with_suffix(".part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -182,6 +187,13 @@ class SettingsFile:
             part.replace(self._path)
         except OSError as error:
             raise SaveError(str(self._path), error.strerror or str(error)) from error
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    changed = {name: value for name, value in new.items() if value != old[name]}
+    if "files" in changed:
+        changed["files"] = _changes(old["files"], new["files"])
+    return changed
 
 
 _Settings = TypeVar("_Settings", FileSettings, ExposureSettings)

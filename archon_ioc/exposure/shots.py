@@ -42,7 +42,8 @@ class Shots:
         """
         timing = self._controller.timing
         triggered = settings.trigger_mode is TriggerMode.EXTERNAL
-        enter(self._live, Phase.PREPARING)
+        if self._live.value.phase is not Phase.PREPARING:  # the first shot finds it so
+            enter(self._live, Phase.PREPARING)
         await self._shutter.prepare(settings)
         self._running = True
         integration = self._integration(settings, triggered=triggered)

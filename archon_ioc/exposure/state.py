@@ -60,6 +60,7 @@ class CameraState:
     attributes_status: int = 0
     queued: int = 0
     image: ImageState = field(default_factory=ImageState)
+    shown: ImageState = field(default_factory=ImageState)
     file: FileState = field(default_factory=FileState)
 
     @property

@@ -1,6 +1,7 @@
 """Rows of the camera, its image and its files: areaDetector's ADBase, NDStdArrays and NDFile."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from archon_ioc.exposure.attributes import LONGEST_TEXT
@@ -167,17 +168,17 @@ READOUT_ROWS: tuple[CameraPv, ...] = (
        read=lambda s: s.controller.window.vbin if s.controller.window else 1,
        put=lambda o, value: o.bin(vbin=value), linked=True),
     Pv(name="MinX", kind=Int("px", 0), doc="First column that is kept", group=READOUT_GROUP,
-       read=lambda s: s.settings.min_x, put=lambda o, value: o.camera.set_window(min_x=value)),
+       read=lambda s: s.window[0], put=lambda o, value: o.camera.set_window(min_x=value)),
     Pv(name="MinY", kind=Int("px", 0), doc="First row that is kept", group=READOUT_GROUP,
-       read=lambda s: s.settings.min_y, put=lambda o, value: o.camera.set_window(min_y=value)),
-    Pv(name="SizeX", kind=Int("px", 0), doc="Columns that are kept, 0 for all", group=READOUT_GROUP,
-       read=lambda s: s.settings.size_x or s.full_size[0], put=lambda o, value: o.camera.set_window(size_x=value)),
-    Pv(name="SizeY", kind=Int("px", 0), doc="Rows that are kept, 0 for all", group=READOUT_GROUP,
-       read=lambda s: s.settings.size_y or s.full_size[1], put=lambda o, value: o.camera.set_window(size_y=value)),
+       read=lambda s: s.window[1], put=lambda o, value: o.camera.set_window(min_y=value)),
+    Pv(name="SizeX", kind=Int("px", 1), doc="Columns that are kept", group=READOUT_GROUP,
+       read=lambda s: s.window[2], put=lambda o, value: o.camera.set_window(size_x=value)),
+    Pv(name="SizeY", kind=Int("px", 1), doc="Rows that are kept", group=READOUT_GROUP,
+       read=lambda s: s.window[3], put=lambda o, value: o.camera.set_window(size_y=value)),
     _setting("ReverseX", NO_YES, "Mirror left and right", "reverse_x", READOUT_GROUP, convert=bool),
     _setting("ReverseY", NO_YES, "Mirror top and bottom", "reverse_y", READOUT_GROUP, convert=bool),
     Pv(name="DataType", kind=Choice(DATA_TYPES), doc="Type of the pixels", group=READOUT_GROUP,
-       read=next_data_type, put=lambda o, value: o.set_data_type(value),
+       read=next_data_type, put=lambda o, value: o.set_data_type(value), linked=True,
        more="Of the next image. UInt16 and UInt32 choose the controller's SAMPLEMODE, the others are refused."),
     Pv(name="ColorMode", kind=Choice(COLOR_MODES), doc="Mono, always", group=READOUT_GROUP,
        read=lambda _: 0, put=lambda o, value: o.require_mono(value)),
@@ -193,7 +194,7 @@ SHUTTER_ROWS: tuple[CameraPv, ...] = (
     Pv(name="ShutterControl", kind=Choice(("Close", "Open")), doc="Move the shutter by hand", group=SHUTTER_GROUP,
        read=lambda s: s.shutter_open, put=lambda o, value: o.camera.set_shutter(bool(value))),
     Pv(name="ShutterStatus", kind=Choice(("Closed", "Open")), doc="Whether the shutter is open", group=SHUTTER_GROUP,
-       read=lambda s: s.shutter_open),
+       read=lambda s: s.shutter_open, linked=True),
     _setting("ShutterOpenDelay", Float("s", 3, 0.0, 60.0), "Time to open, mode EPICS PV", "shutter_open_delay",
              SHUTTER_GROUP),
     _setting("ShutterCloseDelay", Float("s", 3, 0.0, 60.0), "Time to close, mode EPICS PV", "shutter_close_delay",
@@ -228,7 +229,7 @@ STATE_ROWS: tuple[CameraPv, ...] = (
     Pv(name="StringToServer", kind=Text(256), doc="Last command to the controller", group=CONTROLLER_GROUP,
        read=lambda s: s.controller.last_command),
     Pv(name="StringFromServer", kind=Text(256), doc="Its reply", group=CONTROLLER_GROUP,
-       read=lambda s: s.controller.last_reply),
+       read=lambda s: s.controller.last_reply, linked=True),
     Pv(name="ReadStatus", kind=Choice(("Done", "Read")), doc="Read STATUS and FRAME now", group=CONTROLLER_GROUP,
        read=lambda _: 0, put=lambda o, _value: o.refresh(), rbv=False, linked=True),
     Pv(name="AsynIO.CNCT", kind=Choice(("Disconnect", "Connect")), doc="Link to the controller",
@@ -277,8 +278,18 @@ CAMERA_ROWS: tuple[CameraPv, ...] = (
     *STATE_ROWS,
 )  # fmt: skip
 
+
+def _of_shown(row: CameraPv) -> CameraPv:
+    """Return a row that speaks of the image that clients were given last, not of one that was kept from them."""
+
+    def read(state: CameraState) -> Any:
+        return row.read(replace(state, image=state.shown))
+
+    return replace(row, read=read)
+
+
 IMAGE_ROWS: tuple[CameraPv, ...] = (
-    *array_rows(IMAGE_PORT),
+    *map(_of_shown, array_rows(IMAGE_PORT)),
     Pv(name="PluginType", kind=Text(), doc="Class of this plugin", group=IMAGE_GROUP,
        read=lambda _: "NDPluginStdArrays"),
     Pv(name="NDArrayPort", kind=Text(), doc="Where images come from", group=IMAGE_GROUP, read=lambda _: CAMERA_PORT),

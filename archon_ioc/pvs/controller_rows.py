@@ -47,9 +47,10 @@ def _local(
     put: Put | None = None,
     rbv: bool = True,
     linked: bool = False,
+    optional: bool = False,
 ) -> ControllerPv:
     """Return a row that is valid without a link."""
-    return Pv(name=name, kind=kind, doc=doc, group=group, read=read, put=put, rbv=rbv, linked=linked)
+    return Pv(name=name, kind=kind, doc=doc, group=group, read=read, put=put, rbv=rbv, linked=linked, optional=optional)
 
 
 _row = partial(_local, linked=True)
@@ -174,7 +175,7 @@ def _module_rows() -> Iterator[ControllerPv]:
         yield _row(f"{prefix}Id", Text(), f"ID of the module in slot {slot}", MODULE_GROUP,
                    _of_module(slot, lambda m: m.id, ""))  # fmt: skip
         yield _row(f"{prefix}Temp", Float("C", 3), f"Temperature of the module in slot {slot}", MODULE_GROUP,
-                   _of_readings(slot, lambda m: m.temperature))  # fmt: skip
+                   _of_readings(slot, lambda m: m.temperature), optional=True)  # fmt: skip
 
 
 def _type_index(module: ModuleInfo) -> int:
@@ -193,10 +194,10 @@ def _of_readings(slot: int, read: Callable[[ModuleStatus], Any]) -> Callable[[Co
 def _heater_rows() -> Iterator[ControllerPv]:
     for sensor in "ABC":
         yield _row(f"SEN{sensor}:ArchonSensorTemperature", Float("C", 3), f"Sensor {sensor} of the first heater",
-                   MODULE_GROUP, _of_heater(lambda m, s=sensor: m.sensors.get(s)))  # fmt: skip
+                   MODULE_GROUP, _of_heater(lambda m, s=sensor: m.sensors.get(s)), optional=True)  # fmt: skip
     for heater in "AB":
         yield _row(f"HTR{heater}:ArchonHeaterOutput", Float("V", 3), f"Output {heater} of the first heater",
-                   MODULE_GROUP, _of_heater(lambda m, h=heater: getattr(m.heaters.get(h), "volts", None)))  # fmt: skip
+                   MODULE_GROUP, _of_heater(lambda m, h=heater: getattr(m.heaters.get(h), "volts", None)), optional=True)  # fmt: skip
 
 
 def _of_heater(read: Callable[[ModuleStatus], Any]) -> Callable[[ControllerState], Any]:

@@ -16,9 +16,11 @@ S = TypeVar("S")
 
 
 class Target(Protocol):
-    """What puts go to. ``refused`` is called, and must not raise, when a put could not be done."""
+    """What puts go to. One of these is called after each put; they must not raise."""
 
     def refused(self, message: str) -> None: ...
+
+    def accepted(self) -> None: ...
 
 
 T = TypeVar("T", bound=Target)
@@ -55,7 +57,8 @@ class Table(Generic[S, T]):
 def reading(row: Pv[S, Any], state: S, *, linked: bool) -> Reading:
     """Return what ``row`` shows of ``state``; without a link the controller's values are not to be trusted."""
     try:
-        judged = _judged(row.kind, row.read(state))
+        value = row.read(state)
+        judged = Reading(math.nan) if value is None and row.optional else _judged(row.kind, value)
     except Exception:
         # One wrong row must not take the other hundreds with it.
         if row.name not in _logged:

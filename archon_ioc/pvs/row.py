@@ -192,7 +192,8 @@ class Pv(Generic[S, T]):
     ========  ======  ==========================================
 
     ``read`` takes the state and returns the value, None for unknown. ``put`` is a method of the target, sync or
-    async; the put is complete when it returns. ``linked`` rows come from the controller: INVALID without it.
+    async; the put is complete when it returns. ``linked`` rows come from the controller: INVALID without it. An
+    ``optional`` row may have nothing to show, the temperature of an empty slot for instance: NaN, and no alarm.
     """
 
     name: str
@@ -203,6 +204,7 @@ class Pv(Generic[S, T]):
     put: Callable[[T, Any], Awaitable[object] | None] | None = None
     rbv: bool = True
     linked: bool = False
+    optional: bool = False
     more: str = ""
 
     def __post_init__(self) -> None:

@@ -111,9 +111,9 @@ class CaServer:
 
     async def _put(self, shown: "_ShownTable", channel: RecordChannel, value: object) -> ca.CAStatus | None:
         """Do what a client wants and show it, before the client is told that it was done."""
-        message: str | None = None
+        message, note = None, ""
         try:
-            await _apply(shown.table, channel, value)
+            note = await _apply(shown.table, channel, value)
         except ArchonError as error:
             log.info("%s = %r refused: %s", channel.name, value, error)
             message = str(error)
@@ -122,6 +122,11 @@ class CaServer:
             message = f"internal error: {error!r}"
         if message is not None:
             shown.table.target.refused(message)
+        elif note:
+            log.info(note)
+            shown.table.target.refused(note)
+        else:
+            shown.table.target.accepted()
         shown.mark(channel, is_refused=message is not None)
         await self._flush()
         return None if message is None else ca.CAStatus.ECA_PUTFAIL
@@ -190,7 +195,8 @@ def _is_same(reading: Reading, shown: Reading | None) -> bool:
     return bool(reading.value == shown.value)
 
 
-async def _apply(table: Table[Any, Any], channel: RecordChannel, value: object) -> None:
+async def _apply(table: Table[Any, Any], channel: RecordChannel, value: object) -> str:
+    """Hand a client's value to the row; return what is to be told of it, though it was accepted."""
     row = channel.record.row
     if row.put is None:
         raise StateError(f"{channel.name} is read-only")
@@ -200,10 +206,7 @@ async def _apply(table: Table[Any, Any], channel: RecordChannel, value: object) 
     result = row.put(table.target, wanted)
     if inspect.isawaitable(result):
         await result
-    note = _clamped(channel, value, wanted)
-    if note:
-        log.info(note)
-        table.target.refused(note)
+    return _clamped(channel, value, wanted)
 
 
 def _clamped(channel: RecordChannel, value: object, wanted: object) -> str:
