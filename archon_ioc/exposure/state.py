@@ -75,8 +75,14 @@ class CameraState:
 
     @property
     def window(self) -> tuple[int, int, int, int]:
-        """First column, first row, columns and rows of the part of the frame that is kept, unbinned."""
+        """First column, first row, columns and rows of the part of the frame that is kept, unbinned.
+
+        Without a configuration they are as they were set.
+        """
         columns, rows = self.full_size
+        if not columns:
+            settings = self.settings
+            return settings.min_x, settings.min_y, settings.size_x, settings.size_y
         x, y = min(self.settings.min_x, max(columns - 1, 0)), min(self.settings.min_y, max(rows - 1, 0))
         width, height = self.settings.size_x or columns, self.settings.size_y or rows
         return x, y, max(min(width, columns - x), 0), max(min(height, rows - y), 0)

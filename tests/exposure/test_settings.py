@@ -96,7 +96,7 @@ def kept(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings_file(kept: Path) -> SettingsFile:
-    return SettingsFile(kept.parent)
+    return SettingsFile(kept.parent, DEFAULT)
 
 
 def write(kept: Path, content: object) -> None:
@@ -108,18 +108,18 @@ def test_every_setting_is_found_again(settings_file: SettingsFile) -> None:
     fields = [field.name for field in dataclasses.fields(ExposureSettings)]
     assert [name for name in fields if getattr(OTHER, name) == getattr(DEFAULT, name)] == [], "the test is too weak"
     settings_file.save(OTHER)
-    found = settings_file.load(DEFAULT)
+    found = settings_file.load()
     assert found == OTHER
     assert isinstance(found.image_mode, ImageMode)
 
 
 def test_without_a_file_there_are_the_defaults(settings_file: SettingsFile) -> None:
-    assert settings_file.load(DEFAULT) is DEFAULT
+    assert settings_file.load() is DEFAULT
 
 
 def test_an_old_file_lacks_some(settings_file: SettingsFile, kept: Path) -> None:
     write(kept, {"seconds": 3, "files": {"number": 12}})
-    assert settings_file.load(DEFAULT) == DEFAULT.changed(seconds=3.0, files=DEFAULT.files.changed(number=12))
+    assert settings_file.load() == DEFAULT.changed(seconds=3.0, files=DEFAULT.files.changed(number=12))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_one_wrong_entry_costs_only_itself(
 ) -> None:
     files = {"path": "/right/", **wrong.get("files", {})}
     write(kept, {"min_y": 8, **wrong, "files": files, "size_y": 9})
-    found = settings_file.load(DEFAULT)
+    found = settings_file.load()
     assert found == DEFAULT.changed(min_y=8, size_y=9, files=dataclasses.replace(DEFAULT.files, path="/right/"))
     name = next(iter(wrong.get("files", wrong)))
     assert f"kept setting {name}=" in caplog.text
@@ -145,7 +145,7 @@ def test_one_wrong_entry_costs_only_itself(
 
 def test_not_a_number_is_left_out(settings_file: SettingsFile, kept: Path) -> None:
     write(kept, '{"seconds": NaN, "period": Infinity}')
-    assert settings_file.load(DEFAULT) == DEFAULT
+    assert settings_file.load() == DEFAULT
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", "7", '{"files": 7}', "\x00\x01"])
@@ -153,22 +153,29 @@ def test_a_broken_file_is_named(
     settings_file: SettingsFile, kept: Path, content: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(kept, content)
-    assert settings_file.load(DEFAULT) == DEFAULT
+    assert settings_file.load() == DEFAULT
     assert f"{kept} cannot be read" in caplog.text
 
 
 def test_bytes_that_are_no_text(settings_file: SettingsFile, kept: Path) -> None:
     kept.parent.mkdir()
     kept.write_bytes(b'{"seconds": "\xff"}')
-    assert settings_file.load(DEFAULT) == DEFAULT
+    assert settings_file.load() == DEFAULT
 
 
 def test_a_file_is_replaced_whole(settings_file: SettingsFile, kept: Path) -> None:
-    settings_file.save(DEFAULT)
+    settings_file.save(DEFAULT.changed(seconds=7.0))
     with kept.open() as reader:
         settings_file.save(OTHER)
-        assert json.load(reader)["seconds"] == DEFAULT.seconds
+        assert json.load(reader) == {"seconds": 7.0}
     assert [path.name for path in kept.parent.iterdir()] == ["settings.json"]
+
+
+def test_what_nobody_changed_follows_the_site_file(settings_file: SettingsFile, kept: Path) -> None:
+    settings_file.save(DEFAULT.changed(seconds=7.0, files=DEFAULT.files.changed(number=5)))
+    other_site = dataclasses.replace(DEFAULT, files=DEFAULT.files.changed(path="/night/", name="sp2"))
+    found = SettingsFile(kept.parent, other_site).load()
+    assert (found.seconds, found.files) == (7.0, other_site.files.changed(number=5))
 
 
 def test_a_folder_that_cannot_be(settings_file: SettingsFile, kept: Path) -> None:

@@ -23,6 +23,8 @@ class Oven:
 
 
 class Nobody:
+    def accepted(self) -> None: ...
+
     def refused(self, message: str) -> None:
         raise AssertionError(message)
 

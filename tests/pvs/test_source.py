@@ -13,6 +13,8 @@ from archon_ioc.pvs.source import OwnPvs
 
 
 class Nobody:
+    def accepted(self) -> None: ...
+
     def refused(self, message: str) -> None:
         raise AssertionError(message)
 

@@ -70,6 +70,8 @@ class Target:
     def crash(self, value: int) -> None:
         raise RuntimeError("a bug")
 
+    def accepted(self) -> None: ...
+
     def refused(self, message: str) -> None:
         self.update(message=message)
 

@@ -38,6 +38,8 @@ class ForeignShutter:
     def move_by_word(self, word: str) -> None:
         self.live.set(float(word == "out"))
 
+    def accepted(self) -> None: ...
+
     def refused(self, message: str) -> None:
         pass
 
