@@ -94,9 +94,7 @@ def check_layout(areas: Sequence[TapArea], detectors: Sequence[DetectorConfig]) 
         raise ConfigError("; ".join(problems))
 
 
-def split(
-    array: PixelArray, areas: Sequence[TapArea], detectors: Sequence[DetectorConfig]
-) -> dict[str, PixelArray]:
+def split(array: PixelArray, areas: Sequence[TapArea], detectors: Sequence[DetectorConfig]) -> dict[str, PixelArray]:
     """Return one array per CCD, by name: its upper taps side by side in TAPLINE order, the lower ones below.
 
     Neighbouring taps give a view, others a copy. Without detectors the whole frame is one CCD.

@@ -107,9 +107,7 @@ def check_cards(extra: Mapping[str, tuple[Value, str]]) -> None:
     Raises:
         ConfigError: naming every card whose keyword or value a header cannot hold.
     """
-    problems = [
-        f"{keyword}: {why}" for keyword, (value, _) in extra.items() for why in _objections(keyword, value)
-    ]
+    problems = [f"{keyword}: {why}" for keyword, (value, _) in extra.items() for why in _objections(keyword, value)]
     if len({keyword.upper() for keyword in extra}) != len(extra):
         problems.append("two keywords differ only in upper and lower case")
     if problems:

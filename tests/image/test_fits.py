@@ -24,9 +24,7 @@ from archon_ioc.image.header import Card
 PIXELS = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5461
 CARDS = [Card("EXPOSURE", 7, "Exposure number"), Card("EXPTIME", 1.5, "[s] Exposure time")]
 ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200).map(str.strip)
-VALUES = (
-    st.integers(-(1 << 62), 1 << 62) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | ASCII
-)
+VALUES = st.integers(-(1 << 62), 1 << 62) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | ASCII
 
 WRITER = """
 import os, resource, signal, sys
@@ -59,9 +57,7 @@ def names(folder: Path) -> list[str]:
 
 def run_writer(path: Path, prepare: str) -> subprocess.CompletedProcess[str]:
     script = WRITER.format(prepare=prepare)
-    return subprocess.run(
-        [sys.executable, "-c", script, path], capture_output=True, text=True, timeout=30, check=False
-    )
+    return subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, timeout=30, check=False)
 
 
 @settings(max_examples=40, deadline=None)

@@ -160,9 +160,7 @@ def test_a_layout_that_the_acf_cannot_have_is_refused(detectors: list[DetectorCo
 
 def test_every_problem_of_a_layout_is_named() -> None:
     with pytest.raises(ConfigError, match="used 2 times; CCD b: the ACF has no tap AD16R"):
-        geometry.check_layout(
-            place(TAPS[:2], FrameMode.TOP, 3, 2), [ccd("a", TAPS[0]), ccd("b", TAPS[0], TAPS[31])]
-        )
+        geometry.check_layout(place(TAPS[:2], FrameMode.TOP, 3, 2), [ccd("a", TAPS[0]), ccd("b", TAPS[0], TAPS[31])])
 
 
 @pytest.mark.parametrize(("sample", "kind"), [(SampleMode.BITS16, "<u2"), (SampleMode.BITS32, "<u4")])

@@ -106,13 +106,7 @@ def test_times_are_utc_and_rounded() -> None:
     zone = timezone(timedelta(hours=-3))
     start = datetime(2026, 11, 2, 23, 59, 59, 999_600, zone)
     found = values(replace(FACTS, started=start, ended=start + timedelta(seconds=2)))
-    assert (
-        found["DATE-OBS"]
-        == found["DATE-BEG"]
-        == found["OBSTIME"]
-        == found["INTSTART"]
-        == "2026-11-03T03:00:00.000"
-    )
+    assert found["DATE-OBS"] == found["DATE-BEG"] == found["OBSTIME"] == found["INTSTART"] == "2026-11-03T03:00:00.000"
     assert found["DATE-AVG"] == "2026-11-03T03:00:01.000"
     assert found["DATE-END"] == found["INTEND"] == "2026-11-03T03:00:02.000"
     assert found["MJD"] == 61347
@@ -137,9 +131,7 @@ def test_the_controller_clock_can_be_turned_back_into_ticks() -> None:
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 def test_a_reading_that_is_no_number_has_no_card(bad: float) -> None:
-    broken = replace(
-        STATUS, backplane_temperature=bad, modules={5: ModuleStatus(bad, sensors={"A": bad, "B": 1.5})}
-    )
+    broken = replace(STATUS, backplane_temperature=bad, modules={5: ModuleStatus(bad, sensors={"A": bad, "B": 1.5})})
     found = values(replace(FACTS, status=broken, ccd_temperature=bad))
     assert not {"BACKTEMP", "CCDTEMP", "TEMP5", "TEMP5A"} & set(found)
     assert found["TEMP5B"] == 1.5
@@ -152,9 +144,7 @@ def test_a_sensor_that_is_not_connected_has_no_card() -> None:
 
 def test_modules_without_a_temperature_are_left_out() -> None:
     silent = replace(STATUS, backplane_temperature=None, modules={5: ModuleStatus()})
-    assert not [
-        keyword for keyword in values(replace(FACTS, status=silent)) if keyword.startswith(("TEMP", "BACKT"))
-    ]
+    assert not [keyword for keyword in values(replace(FACTS, status=silent)) if keyword.startswith(("TEMP", "BACKT"))]
 
 
 def test_a_keyword_made_twice_is_a_fault_of_ours() -> None:
