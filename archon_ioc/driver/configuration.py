@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from typing import Any, TypeVar
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.keys import apply_for
@@ -15,24 +16,27 @@ from archon_ioc.driver.keeper import Keeper
 from archon_ioc.driver.state import ConfigState, Progress, Step
 from archon_ioc.driver.timing import Timing
 from archon_ioc.driver.window import Window
-from archon_ioc.errors import ArchonError, ConfigError, InputError, LinkError, StateError
+from archon_ioc.errors import ArchonError, ConfigError, InputError, RejectedError, StateError
 from archon_ioc.protocol import commands
 from archon_ioc.protocol.commands import Command
 from archon_ioc.protocol.enums import Power
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _STATUS_SECONDS = 5.0
 """Longest time for STATUS to show a change; how often the controller refreshes it is not published."""
 
 
 class Configuration:
-    """The owner of ``config``, ``acf``, ``parameters`` and ``window`` of a controller's state."""
+    """The owner of ``config``, ``acf``, ``doubtful``, ``parameters`` and ``window`` of a controller's state."""
 
     def __init__(self, keeper: Keeper, timing: Timing) -> None:
         self._keeper = keeper
         self._timing = timing
         self._original: Acf | None = None  # as it was loaded; the state's has the changes since
+        self._complaints: dict[str, str] = {}  # what else is not as the state says, by subject
         self._is_torn = False  # the memory may hold a mixture, or something else than what is applied
 
     def require(self) -> Acf:
@@ -105,14 +109,13 @@ class Configuration:
         async with self._keeper.undisturbed():
             changed = self.require().with_value(key, str(value))
             command = _apply_command(changed, key, apply)
+            await _to_its_end(self._write_line(changed, key, command))
+
+    async def _write_line(self, changed: Acf, key: str, command: Command | None) -> None:
+        try:
             await self._change(changed, key, command)
-            if command is None:
-                self._tell(ConfigState.MODIFIED, f"{key} was changed and not applied")
-            elif command.text.startswith(("LOADTIMING", "LOADPARAMS", "APPLYALL")):
-                await self._after_reload(changed)
-            elif command.text.startswith("LOADPARAM "):
-                name = changed.parameter_name(command.text.partition(" ")[2]) or ""
-                self._keeper.update(parameters={**self._keeper.state.parameters, name: changed.parameters.get(name, 0)})
+        finally:
+            self._tell_doubts()
 
     async def set_window(self, changes: Mapping[str, int]) -> Window:
         """Change the window; see `ArchonController.set_window`."""
@@ -123,12 +126,18 @@ class Configuration:
             window = current.changed(changes)
             window.counts(original)  # what is wrong with it is told before anything is changed
             window.parameters(original)
-            try:
-                await self._use(window, original)
-            finally:
-                if self._keeper.state.window is not window:
-                    await self._return_to(current, original)
+            await _to_its_end(self._set_window(window, current, original))
             return window
+
+    async def _set_window(self, window: Window, current: Window, original: Acf) -> None:
+        try:
+            await self._use(window, original)
+            self._complaints.pop("window", None)
+        except ArchonError:
+            await self._return_to(current, original)
+            raise
+        finally:
+            self._tell_doubts()
 
     async def synchronise(self, connection: Connection) -> None:
         """Find out on a new link whether the configuration is still ours, or else which one there is."""
@@ -136,7 +145,7 @@ class Configuration:
             return  # half a configuration must not be taken for a whole one
         state = self._keeper.state
         is_applied = state.status is not None and state.status.power not in (Power.UNKNOWN, Power.NOT_CONFIGURED)
-        acf = state.acf
+        acf = await self._read_back(connection) if state.acf else None
         if acf is not None:
             changed = await upload.differing_keys(connection, acf)
             if not changed:
@@ -145,6 +154,18 @@ class Configuration:
                 return
             log.warning("%s: the configuration was changed: %s", self._keeper.config.name, ", ".join(changed))
         self._adopt(await self._read(connection), is_applied)
+        self._tell_doubts()
+
+    async def _read_back(self, connection: Connection) -> Acf | None:
+        """Return our configuration with the doubtful lines as they are, None if one is of another key."""
+        acf, keys = self.require(), sorted(self._keeper.state.doubtful)
+        stored = await connection.request_many([commands.read_config(acf.line_number(key)) for key in keys])
+        found = Acf.from_lines(stored).keys
+        if list(found) != keys:
+            return None
+        acf = acf.with_values(found)
+        self._keeper.update(acf=acf)
+        return acf
 
     def _adopt(self, acf: Acf, is_applied: bool) -> None:
         """Take over what the controller's memory holds: after a restart of this program all goes on."""
@@ -165,6 +186,8 @@ class Configuration:
         self._tell(ConfigState.APPLYING, f"applying {_label(acf)}")
         self._report(Progress(Step.APPLYING, 0, 1))
         await self._keeper.request(commands.apply_all())
+        self._complaints.clear()
+        self._keeper.update(doubtful=frozenset())
         self._tell(ConfigState.APPLIED, f"{_label(acf)} is applied")
 
     async def _see_power_off(self) -> None:
@@ -175,30 +198,70 @@ class Configuration:
             log.warning("%s: the CCD power is still reported ON after APPLYALL", self._keeper.config.name)
 
     async def _change(self, changed: Acf, key: str, command: Command | None) -> None:
-        """Write the line of ``key`` and apply it; if that fails the old line is written back."""
-        old, number = self.require().lines, changed.line_number(key)
-        stored = await self._keeper.request(commands.read_config(number))
-        if stored not in (old[number], changed.lines[number]):  # the latter if a link broke before the reply
-            message = f"another program changed the configuration: line {number} is {stored!r}"
-            self._tell(ConfigState.MODIFIED, message)
-            raise StateError(f"{message}; load it again")
-        is_done = False
+        """Write the line of ``key`` and apply it; a rejection is undone in the memory and where it is applied."""
+        old, doubtful = self.require(), self._keeper.state.doubtful
+        await self._check_memory(old, changed, key)
+        self._keeper.update(doubtful=doubtful | {old.find(key)})
         try:
-            await self._keeper.request(commands.write_config(number, changed.lines[number]))
-            if command is not None:
-                await self._keeper.request(command)
-            is_done = True
-        finally:
-            if not is_done:
-                with suppress(LinkError):
-                    await self._keeper.request(commands.write_config(number, old[number]))
-        log.info("%s: %s", self._keeper.config.name, changed.lines[number])
-        self._keeper.update(acf=changed)
+            await self._store(changed, key, command)
+        except RejectedError:
+            was_stored = self.require() is changed
+            try:
+                await self._store(old, key, command if was_stored else None)
+            except ArchonError as error:  # the one that led here is raised, and the key stays doubtful
+                log.warning("%s: %s could not be written back: %s", self._keeper.config.name, key, error)
+            else:
+                if command is None or not was_stored:
+                    self._keeper.update(doubtful=doubtful)
+            raise
+
+    async def _check_memory(self, old: Acf, changed: Acf, key: str) -> None:
+        number = old.line_number(key)
+        stored = await self._keeper.request(commands.read_config(number))
+        if stored not in (old.lines[number], changed.lines[number]):
+            message = f"another program changed the configuration: line {number} is {stored!r}"
+            self._complaints["memory"] = message
+            raise StateError(f"{message}; load it again")
+
+    async def _store(self, acf: Acf, key: str, command: Command | None) -> None:
+        number = acf.line_number(key)
+        await self._keeper.request(commands.write_config(number, acf.lines[number]))
+        log.info("%s: %s", self._keeper.config.name, acf.lines[number])
+        self._keeper.update(acf=acf)
+        if command is not None:
+            await self._apply(command)
+
+    async def _apply(self, command: Command) -> None:
+        """Apply what was written; what was changed is doubtful until the reply is there."""
+        await self._keeper.request(command)
+        acf, state = self.require(), self._keeper.state
+        self._trust(key for key in state.doubtful if _is_applied_by(acf, key, command))
+        if command.text.startswith(("LOADTIMING", "LOADPARAMS", "APPLYALL")):
+            await self._after_reload(acf)
+        elif command.text.startswith("LOADPARAM "):
+            name = acf.parameter_name(command.text.partition(" ")[2]) or ""
+            self._keeper.update(parameters={**state.parameters, name: acf.parameters.get(name, 0)})
+
+    def _trust(self, keys: Iterable[str]) -> None:
+        self._keeper.update(doubtful=self._keeper.state.doubtful - set(keys))
+
+    def _tell_doubts(self) -> None:
+        """Say MODIFIED while something is not as it should be, and APPLIED again when all is."""
+        state = self._keeper.state
+        if state.config not in (ConfigState.APPLIED, ConfigState.MODIFIED):
+            return
+        reasons = list(self._complaints.values())
+        if state.doubtful:
+            reasons.append(f"changed, and perhaps not applied: {', '.join(sorted(state.doubtful))}")
+        if reasons:
+            self._tell(ConfigState.MODIFIED, "; ".join(reasons))
+        elif state.config is ConfigState.MODIFIED:
+            self._tell(ConfigState.APPLIED, f"{_label(self.require())} is applied")
 
     async def _use(self, window: Window, original: Acf) -> None:
         for key, count in window.counts(original).items():
             await self._change(self.require().with_value(key, count), key, None)
-        await self._keeper.request(commands.apply_cds())
+        await self._apply(commands.apply_cds())
         await self._timing.set_parameters(window.parameters(original))
         self._keeper.update(window=window)
 
@@ -206,7 +269,7 @@ class Configuration:
         try:
             await self._use(window, original)
         except ArchonError as error:  # the one that led here is raised
-            self._tell(ConfigState.MODIFIED, f"the window was not set as a whole, set it again: {error}")
+            self._complaints["window"] = f"the window was not set as a whole, set it again: {error}"
 
     async def _after_reload(self, acf: Acf) -> None:
         """The timing cores have taken their parameters from the memory; give them those of the window again."""
@@ -245,8 +308,12 @@ class Configuration:
 
     def _take(self, acf: Acf | None) -> None:
         self._original = acf
+        self._complaints.clear()
         self._keeper.update(
-            acf=acf, parameters=dict(acf.parameters) if acf else {}, window=Window.of(acf) if acf else None
+            acf=acf,
+            doubtful=self._keeper.state.doubtful & set(acf.keys if acf else ()),
+            parameters=dict(acf.parameters) if acf else {},
+            window=Window.of(acf) if acf else None,
         )
 
 
@@ -270,6 +337,31 @@ def _apply_command(changed: Acf, key: str, apply: bool | str) -> Command | None:
     if command is None:
         raise InputError(f"no command that this program sends makes {own} take effect; give apply=False")
     return command
+
+
+def _is_applied_by(acf: Acf, key: str, command: Command) -> bool:
+    own = apply_for(key)
+    texts = {"APPLYALL", own.text if own else ""}
+    if key.startswith("PARAMETER"):
+        name = acf.keys[key].partition("=")[0].strip()
+        texts |= {"LOADTIMING", f"LOADPARAM {name}".upper()}
+    return command.text.upper() in texts
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of work that no cancellation cuts short: it is delivered when the work is done."""
+    task = asyncio.create_task(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is None:
+        return task.result()
+    if not task.cancelled() and (failure := task.exception()):
+        log.warning("failed while it was being cancelled: %s", failure)
+    raise cancellation
 
 
 def _label(acf: Acf) -> str:

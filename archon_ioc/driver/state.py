@@ -57,7 +57,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ControllerState:
-    """One controller. ``parameters`` are the timing script's values as far as this program set or loaded them."""
+    """One controller.
+
+    ``doubtful`` are the keys of ``acf`` whose value is perhaps not in effect: it was written and not applied, or the
+    outcome is not known. ``parameters`` are the timing script's values as far as this program set or loaded them.
+    """
 
     name: str = "archon"
     link: Link = Link.DOWN
@@ -70,6 +74,7 @@ class ControllerState:
     config_message: str = ""
     config_file: str = ""
     acf: Acf | None = None
+    doubtful: frozenset[str] = frozenset()
     parameters: Mapping[str, int] = field(default_factory=dict[str, int])
     window: Window | None = None
     upload: Progress | None = None

@@ -74,6 +74,7 @@ async def test_a_line_can_be_left_unapplied_or_applied_by_another_command(make_l
         await lab.archon.write_line("PIXELCOUNT", 50, apply="applycds")
         assert lab.device.since(start, "RCONFIG", "WCONFIG", *POLLS) == ["APPLYCDS"]
         assert lab.device.applied.line_count == 21
+        assert lab.config is ConfigState.APPLIED
 
 
 @pytest.mark.parametrize(
@@ -110,17 +111,116 @@ async def test_a_line_is_written_back_when_it_cannot_be_applied(make_lab: MakeLa
         assert lab.config is ConfigState.APPLIED
 
 
-async def test_a_line_is_written_back_after_a_cancellation(make_lab: MakeLab, acf: Acf) -> None:
+async def test_a_line_is_written_back_and_applied_back_when_its_apply_is_rejected(make_lab: MakeLab, acf: Acf) -> None:
     async with make_lab() as lab:
-        lab.faults.delay_reply = "APPLYCDS"
+        start = lab.mark()
+        lab.faults.reject = "APPLYSYSTEM"
+        with pytest.raises(RejectedError, match="on purpose"):
+            await lab.archon.write_line("TRIGOUTFORCE", 1)
+        number = acf.line_number("TRIGOUTFORCE")
+        assert lab.device.since(start, *POLLS)[-2:] == [f"WCONFIG{number:04X}TRIGOUTFORCE=0", "APPLYSYSTEM"]
+        assert lab.archon.status.acf.keys == acf.keys
+        assert (lab.config, lab.archon.status.doubtful) == (ConfigState.APPLIED, frozenset())
+
+
+@pytest.mark.parametrize("command", ["WCONFIG", "APPLYSYSTEM"])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_cancellation_waits_until_the_line_is_applied(make_lab: MakeLab, command: str, times: int) -> None:
+    """Else memory and hardware would say different things, of the shutter for instance."""
+    async with make_lab() as lab:
+        lab.faults.delay_reply = command
         lab.faults.delay_seconds = 0.2
-        writing = asyncio.create_task(lab.archon.write_line("LINECOUNT", 5))
-        await lab.device.told("APPLYCDS")
+        writing = asyncio.create_task(lab.archon.write_line("TRIGOUTFORCE", 1))
+        await lab.device.told(command)
+        for _ in range(times):
+            writing.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        assert lab.archon.status.acf.keys["TRIGOUTFORCE"] == lab.device.applied.keys["TRIGOUTFORCE"] == "1"
+        assert (lab.config, lab.archon.status.doubtful) == (ConfigState.APPLIED, frozenset())
+
+
+async def test_a_cancelled_line_that_is_rejected_is_written_back(make_lab: MakeLab, acf: Acf) -> None:
+    async with make_lab() as lab:
+        lab.faults.delay_reply, lab.faults.delay_seconds = "WCONFIG", 0.2
+        lab.faults.reject = "APPLYSYSTEM"
+        writing = asyncio.create_task(lab.archon.write_line("TRIGOUTFORCE", 1))
+        await lab.device.told("WCONFIG")
         writing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await writing
-        number = acf.line_number("LINECOUNT")
-        assert lab.ask(f"RCONFIG{number:04X}") == acf.lines[number]
+        assert lab.ask(f"RCONFIG{acf.line_number('TRIGOUTFORCE'):04X}") == "TRIGOUTFORCE=0"
+        assert lab.archon.status.acf.keys == acf.keys
+
+
+@pytest.mark.parametrize("command", ["WCONFIG", "APPLYSYSTEM"])
+async def test_a_line_is_doubtful_when_the_link_is_lost_before_it_is_known_to_be_applied(
+    make_lab: MakeLab, command: str
+) -> None:
+    async with make_lab() as lab:
+        lab.faults.drop_reply = command
+        writing = asyncio.create_task(lab.archon.write_line("TRIGOUTFORCE", 1))
+        await lab.device.told(command)
+        lab.server.link_drop()
+        with pytest.raises(LinkError):
+            await writing
+        await lab.down()
+        await lab.up()
+        state = lab.archon.status
+        assert state.doubtful == {"TRIGOUTFORCE"}
+        assert state.acf.keys["TRIGOUTFORCE"] == "1", "what is in the memory"
+        assert state.config is ConfigState.MODIFIED
+        assert "TRIGOUTFORCE" in state.config_message
+        await lab.archon.write_line("TRIGOUTFORCE", 0)
+        assert lab.device.applied.keys["TRIGOUTFORCE"] == "0"
+        assert (lab.config, lab.archon.status.doubtful) == (ConfigState.APPLIED, frozenset())
+
+
+async def test_applying_all_ends_every_doubt(make_lab: MakeLab, acf: Acf) -> None:
+    async with make_lab() as lab:
+        await lab.archon.write_line("TRIGOUTLEVEL", 1, apply=False)
+        await lab.archon.write_line("LINECOUNT", 20, apply=False)
+        assert lab.archon.status.doubtful == {"TRIGOUTLEVEL", "LINECOUNT"}
+        await lab.archon.apply_all()
+        assert (lab.config, lab.archon.status.doubtful) == (ConfigState.APPLIED, frozenset())
+        await lab.archon.write_line("TRIGOUTLEVEL", 0, apply=False)
+        await lab.archon.write_config(acf, applyall=True)
+        assert (lab.config, lab.archon.status.doubtful) == (ConfigState.APPLIED, frozenset())
+
+
+async def test_a_doubt_stays_when_another_program_loaded_something_else(make_lab: MakeLab, acf: Acf) -> None:
+    async with make_lab() as lab:
+        await lab.archon.write_line("TRIGOUTLEVEL", 1, apply=False)
+        lab.server.link_drop()
+        lab.ask("CLEARCONFIG")
+        for n, line in enumerate(reversed(acf.lines)):
+            lab.ask(f"WCONFIG{n:04X}{line}")
+        await lab.down()
+        await lab.up()
+        assert lab.archon.status.acf.keys["TRIGOUTLEVEL"] == "0"
+        assert lab.archon.status.doubtful == {"TRIGOUTLEVEL"}
+        assert lab.config is ConfigState.MODIFIED
+
+
+async def test_a_line_that_was_left_unapplied_is_applied_with_the_next_of_its_kind(make_lab: MakeLab) -> None:
+    async with make_lab() as lab:
+        await lab.archon.write_line("TRIGOUTLEVEL", 1, apply=False)
+        await lab.archon.write_line("LINECOUNT", 20)
+        assert lab.config is ConfigState.MODIFIED
+        await lab.archon.write_line("TRIGOUTFORCE", 1)
+        assert lab.device.applied.keys["TRIGOUTLEVEL"] == "1"
+        assert (lab.config, lab.archon.status.doubtful) == (ConfigState.APPLIED, frozenset())
+
+
+async def test_a_line_that_was_left_unapplied_and_is_rejected_next_time_stays_so(make_lab: MakeLab) -> None:
+    async with make_lab() as lab:
+        await lab.archon.write_line("TRIGOUTLEVEL", 1, apply=False)
+        lab.faults.reject = "WCONFIG"
+        with pytest.raises(RejectedError):
+            await lab.archon.write_line("TRIGOUTLEVEL", 0)
+        assert lab.archon.status.acf.keys["TRIGOUTLEVEL"] == "1"
+        assert lab.archon.status.doubtful == {"TRIGOUTLEVEL"}
 
 
 async def test_lines_written_at_the_same_time_are_all_kept(make_lab: MakeLab) -> None:
