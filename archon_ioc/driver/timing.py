@@ -127,10 +127,11 @@ class Timing:
     async def make_safe(self) -> None:
         """Stop everything that the script does: cores reset, shutter signal low, idle flushing as configured.
 
-        The cores are reset also when there is no configuration or the controller refuses a parameter.
+        The cores are reset also when there is no configuration or the controller refuses a parameter; a reset that
+        is refused is tried once more.
 
         Raises:
-            RejectedError: if the controller refused a parameter or the reset.
+            RejectedError: if the controller refused a parameter or twice the reset.
             LinkError: if the link is not UP or breaks.
         """
         refused: RejectedError | None = None
@@ -140,10 +141,21 @@ class Timing:
                 await self.set_parameters({name: value})
             except RejectedError as error:
                 refused = refused or error
-        await self._keeper.request(commands.reset_timing())
+        refused = await self._reset_cores() or refused
         await self._keeper.request(commands.release_timing())
         if refused:
             raise refused
+
+    async def _reset_cores(self) -> RejectedError | None:
+        """Reset the cores and return None, or why the controller refuses it."""
+        refused: RejectedError | None = None
+        for _ in range(2):
+            try:
+                await self._keeper.request(commands.reset_timing())
+                return None
+            except RejectedError as error:
+                refused = error
+        return refused
 
     async def rest(self) -> None:
         """Let the script idle as the configuration and ``auto_flush`` have it."""

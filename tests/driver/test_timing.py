@@ -13,7 +13,7 @@ from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.timing import Integration
 from archon_ioc.errors import InputError, LinkError, ReadoutError, RejectedError, StateError
 from archon_ioc.protocol.replies import Frame
-from archon_ioc.sim.device import SimArchon
+from archon_ioc.sim.device import REJECTED, SimArchon
 
 MakeLab = Callable[..., AbstractAsyncContextManager[Any]]
 Scripted = Callable[..., AbstractAsyncContextManager[int]]
@@ -163,6 +163,27 @@ async def test_the_cores_are_reset_although_a_parameter_is_rejected(powered: Any
     heard = powered.device.since(start, *POLLS)
     assert heard[-2:] == ["RESETTIMING", "RELEASETIMING"]
     assert "FASTLOADPARAM Exposures 0" in heard
+
+
+async def test_a_reset_that_is_rejected_once_is_tried_again(powered: Any) -> None:
+    await powered.exposed()
+    start = powered.mark()
+    powered.faults.reject = "RESETTIMING"
+    await powered.archon.timing.make_safe()
+    assert powered.device.since(start, *POLLS)[-2:] == ["RESETTIMING", "RELEASETIMING"]
+
+
+async def test_the_cores_are_released_although_no_reset_is_accepted(make_lab: MakeLab, witness: Any) -> None:
+    class Stubborn(witness):
+        def handle(self, command: str, now: float) -> Any:
+            answer = super().handle(command, now)
+            return REJECTED if command == "RESETTIMING" else answer
+
+    async with make_lab(kind=Stubborn) as lab:
+        start = lab.mark()
+        with pytest.raises(RejectedError, match="RESETTIMING"):
+            await lab.archon.timing.make_safe()
+        assert lab.device.since(start, *POLLS)[-3:] == ["RESETTIMING", "RESETTIMING", "RELEASETIMING"]
 
 
 async def test_the_cores_are_reset_also_without_a_configuration(make_lab: MakeLab) -> None:
