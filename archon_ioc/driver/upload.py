@@ -43,8 +43,8 @@ def require_whole(acf: Acf) -> None:
 @asynccontextmanager
 async def polling_off(connection: Connection) -> AsyncGenerator[None]:
     """Keep the controller from refreshing STATUS, which makes configuration commands fast."""
-    await connection.request(commands.poll_off())
     try:
+        await connection.request(commands.poll_off())
         yield
     finally:
         # Without it STATUS would stay frozen. A broken link needs no care: the next one begins with POLLON.

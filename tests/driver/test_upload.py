@@ -68,6 +68,16 @@ async def test_polling_is_on_again_after_a_cancellation(bare: Any, acf: Acf) -> 
     assert bare.device.heard[-1] == "POLLON"
 
 
+async def test_polling_is_on_again_after_a_cancellation_that_comes_before_the_reply(bare: Any, acf: Acf) -> None:
+    bare.faults.delay_reply, bare.faults.delay_seconds = "POLLOFF", 0.1
+    writing = asyncio.create_task(upload.write_config(bare.connection, acf, lambda _: None))
+    await bare.device.told("POLLOFF")
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert bare.device.heard == ["POLLOFF", "POLLON"]
+
+
 async def test_a_link_cut_in_the_middle(bare: Any, acf: Acf) -> None:
     writing = asyncio.create_task(upload.write_config(bare.connection, acf, lambda _: None))
     await bare.device.told("WCONFIG0010")
