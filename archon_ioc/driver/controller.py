@@ -293,14 +293,16 @@ class ArchonController:
         """Start an integration of ``exposure_time`` seconds; without ``readout`` its charge stays on the CCD.
 
         Raises:
-            StateError: if the CCD is not powered or the script cannot do it.
+            StateError: if an exposure is running, the CCD is not powered or the script cannot do it.
             InputError: if the time is out of range.
         """
+        if self._exposure is not None:
+            raise StateError("an exposure is running; abort or reset first")
         if not self.status.is_powered:
             raise StateError(f"the CCD power is {self.status.power.name}, it must be ON")
         before = await self.timing.prepare(Integration(exposure_time, readout))
-        await self.timing.begin()
         self._exposure = _Exposure(before, time.monotonic() + exposure_time, readout)
+        await self.timing.begin()
 
     async def abort(self, readout: bool = False) -> None:
         """End the running integration, and read it out or throw it away."""
@@ -322,16 +324,22 @@ class ArchonController:
             ReadoutError: if no whole frame comes.
             StateError: if there was no exposure and the script cannot read out without one.
         """
-        exposure, self._exposure = self._exposure, None
+        exposure = self._exposure
         if exposure is None:
             exposure = _Exposure(await self.get_frame(), time.monotonic(), reads_out=False)
-        left = exposure.end - time.monotonic()
-        if not exposure.reads_out:
-            await asyncio.sleep(max(left, 0.0))
-            await self.timing.read_early()
-        buffer = await self.timing.new_frame(exposure.before, after=left)
-        await self.timing.rest()
-        return buffer
+            self._exposure = exposure
+        try:
+            left = exposure.end - time.monotonic()
+            if not exposure.reads_out:
+                await asyncio.sleep(max(left, 0.0))
+                await self.timing.read_early()
+            buffer = await self.timing.new_frame(exposure.before, after=left)
+            await self.timing.rest()
+            return buffer
+        finally:
+            # Another one may have been started after a reset.
+            if self._exposure and self._exposure.before is exposure.before:
+                self._exposure = None
 
     async def fetch(self, buffer: BufferInfo | int | None = None) -> Frame:
         """Read a frame buffer, by default the newest complete one.

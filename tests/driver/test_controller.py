@@ -266,6 +266,36 @@ async def test_an_integration_can_be_ended_early_or_thrown_away(make_lab: MakeLa
         assert (await lab.archon.readout()).frame == 2
 
 
+async def test_an_exposure_during_another_is_refused(make_lab: MakeLab) -> None:
+    async with make_lab(speed=20) as lab:
+        await lab.archon.power(True)
+        await lab.archon.expose(6.0)  # 0.3 s here
+        start = lab.mark()
+        for step in (lab.archon.get_frame, lab.archon.readout):
+            during = asyncio.create_task(step())
+            await lab.device.told("FRAME")
+            with pytest.raises(StateError, match="an exposure is running; abort or reset first"):
+                await lab.archon.expose(1.0)
+            await during
+        assert [c for c in lab.device.since(start) if c.startswith("HOLDTIMING")] == []
+        await lab.archon.expose(600.0)
+        await lab.archon.abort()
+        await lab.archon.expose(1.0)
+        assert (await lab.archon.readout()).frame == 2
+
+
+async def test_a_readout_that_is_ended_early_ends_the_exposure(make_lab: MakeLab) -> None:
+    async with make_lab(speed=20) as lab:
+        await lab.archon.power(True)
+        await lab.archon.expose(600.0)
+        reading = asyncio.create_task(lab.archon.readout())
+        await lab.device.told("FRAME")
+        await lab.archon.abort(readout=True)
+        assert (await reading).frame == 1
+        await lab.archon.expose(1.0)
+        assert (await lab.archon.readout()).frame == 2
+
+
 async def test_clearing_can_be_switched_off(make_lab: MakeLab, acf: Acf) -> None:
     renamed = acf.with_value("PARAMETER6", "IdleFlush=1")
     async with make_lab(renamed, script=ScriptConfig(auto_flush="IdleFlush")) as lab:
