@@ -55,6 +55,10 @@ class ScriptConfig(_Model):
     external_trigger: str = "ExternalTrigger"
     horizontal_binning: str = "HorizontalBinning"
     vertical_binning: str = "VerticalBinning"
+    horizontal_binning_none: Literal[0, 1] | None = None
+    """Value that means no horizontal binning; by default 0 where the configuration has 0, 1 otherwise."""
+    vertical_binning_none: Literal[0, 1] | None = None
+    """Value that means no vertical binning; by default 0 where the configuration has 0, 1 otherwise."""
     readout_start: Seconds = 30.0
     """Longest time from the end of the integration to the first line: cleaning, skipped lines."""
     readout_stall: Seconds = 10.0

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.keys import apply_for
-from archon_ioc.driver import upload
+from archon_ioc.config import ScriptConfig
+from archon_ioc.driver import adoption, upload
 from archon_ioc.driver.connection import Connection
 from archon_ioc.driver.keeper import Keeper
 from archon_ioc.driver.state import ConfigState, Progress, Step
 from archon_ioc.driver.timing import Timing
 from archon_ioc.driver.window import Window
-from archon_ioc.errors import ArchonError, ConfigError, InputError, RejectedError, StateError
+from archon_ioc.errors import ArchonError, InputError, RejectedError, StateError
 from archon_ioc.protocol import commands
 from archon_ioc.protocol.commands import Command
 from archon_ioc.protocol.enums import Power
@@ -32,9 +33,10 @@ _STATUS_SECONDS = 5.0
 class Configuration:
     """The owner of ``config``, ``acf``, ``doubtful``, ``parameters`` and ``window`` of a controller's state."""
 
-    def __init__(self, keeper: Keeper, timing: Timing) -> None:
+    def __init__(self, keeper: Keeper, timing: Timing, names: ScriptConfig) -> None:
         self._keeper = keeper
         self._timing = timing
+        self._names = names
         self._original: Acf | None = None  # as it was loaded; the state's has the changes since
         self._complaints: dict[str, str] = {}  # what else is not as the state says, by subject
         self._is_torn = False  # the memory may hold a mixture, or something else than what is applied
@@ -101,7 +103,7 @@ class Configuration:
             acf = self.require()
             with self._sure(f"{_label(acf)} is not applied"):
                 await self._apply_all(acf)
-            await self._after_reload(acf)
+            self._keeper.update(parameters=dict(acf.parameters))
         await self._see_power_off()
 
     async def write_line(self, key: str, value: float | str, apply: bool | str = True) -> None:
@@ -124,8 +126,7 @@ class Configuration:
             if original is None or current is None:
                 raise StateError("no configuration is loaded")
             window = current.changed(changes)
-            window.counts(original)  # what is wrong with it is told before anything is changed
-            window.parameters(original)
+            window.entries(original, self._names)  # what is wrong with it is told before anything is changed
             await _to_its_end(self._set_window(window, current, original))
             return window
 
@@ -144,17 +145,15 @@ class Configuration:
         if self._is_torn:
             return  # half a configuration must not be taken for a whole one
         state = self._keeper.state
-        is_applied = state.status is not None and state.status.power not in (Power.UNKNOWN, Power.NOT_CONFIGURED)
         acf = await self._read_back(connection) if state.acf else None
         if acf is not None:
             changed = await upload.differing_keys(connection, acf)
             if not changed:
-                if not is_applied:
+                if not adoption.is_configured(state):
                     self._tell(ConfigState.LOADED, f"{_label(acf)} is loaded, not applied")
                 return
             log.warning("%s: the configuration was changed: %s", self._keeper.config.name, ", ".join(changed))
-        self._adopt(await self._read(connection), is_applied)
-        self._tell_doubts()
+        await self._adopt(await self._read(connection))
 
     async def _read_back(self, connection: Connection) -> Acf | None:
         """Return our configuration with the doubtful lines as they are, None if one is of another key."""
@@ -167,20 +166,12 @@ class Configuration:
         self._keeper.update(acf=acf)
         return acf
 
-    def _adopt(self, acf: Acf, is_applied: bool) -> None:
+    async def _adopt(self, found: Acf) -> None:
         """Take over what the controller's memory holds: after a restart of this program all goes on."""
-        try:
-            upload.require_whole(acf)
-        except ConfigError as error:
-            self._take(None)
-            if acf.keys:
-                self._tell(ConfigState.ERROR, f"the configuration in the controller: {error}")
-            else:
-                self._tell(ConfigState.UNLOADED, "the controller has no configuration")
-            return
-        self._take(acf)
-        state = ConfigState.APPLIED if is_applied else ConfigState.LOADED
-        self._tell(state, f"{len(acf.keys)} lines were found in the controller")
+        finding = await adoption.judge(found, self._keeper.state, self._names)
+        self._take(finding.acf)
+        self._tell(finding.config, finding.message)
+        self._tell_doubts()
 
     async def _apply_all(self, acf: Acf) -> None:
         self._tell(ConfigState.APPLYING, f"applying {_label(acf)}")
@@ -237,7 +228,7 @@ class Configuration:
         acf, state = self.require(), self._keeper.state
         self._trust(key for key in state.doubtful if _is_applied_by(acf, key, command))
         if command.text.startswith(("LOADTIMING", "LOADPARAMS", "APPLYALL")):
-            await self._after_reload(acf)
+            self._keeper.update(parameters=dict(acf.parameters))
         elif command.text.startswith("LOADPARAM "):
             name = acf.parameter_name(command.text.partition(" ")[2]) or ""
             self._keeper.update(parameters={**state.parameters, name: acf.parameters.get(name, 0)})
@@ -259,10 +250,14 @@ class Configuration:
             self._tell(ConfigState.APPLIED, f"{_label(self.require())} is applied")
 
     async def _use(self, window: Window, original: Acf) -> None:
-        for key, count in window.counts(original).items():
-            await self._change(self.require().with_value(key, count), key, None)
+        entries = window.entries(original, self._names)
+        for key, value in entries.items():
+            acf = self.require()
+            if acf.keys[key] != value or key in self._keeper.state.doubtful:
+                await self._change(acf.with_value(key, value), key, None)
         await self._apply(commands.apply_cds())
-        await self._timing.set_parameters(window.parameters(original))
+        await self._timing.set_parameters(window.parameters(original, self._names))
+        self._trust(entries)
         self._keeper.update(window=window)
 
     async def _return_to(self, window: Window, original: Acf) -> None:
@@ -270,13 +265,6 @@ class Configuration:
             await self._use(window, original)
         except ArchonError as error:  # the one that led here is raised
             self._complaints["window"] = f"the window was not set as a whole, set it again: {error}"
-
-    async def _after_reload(self, acf: Acf) -> None:
-        """The timing cores have taken their parameters from the memory; give them those of the window again."""
-        self._keeper.update(parameters=dict(acf.parameters))
-        original, window = self._original, self._keeper.state.window
-        if original is not None and window is not None and window != Window.of(original):
-            await self._timing.set_parameters(window.parameters(original))
 
     async def _read(self, connection: Connection) -> Acf:
         try:
@@ -313,7 +301,7 @@ class Configuration:
             acf=acf,
             doubtful=self._keeper.state.doubtful & set(acf.keys if acf else ()),
             parameters=dict(acf.parameters) if acf else {},
-            window=Window.of(acf) if acf else None,
+            window=Window.of(acf, self._names) if acf else None,
         )
 
 

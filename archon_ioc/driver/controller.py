@@ -70,9 +70,10 @@ class ArchonController:
         self._task: asyncio.Task[None] | None = None
         self._raw: set[asyncio.Task[str]] = set()
         self._exposure: _Exposure | None = None
-        self.timing = Timing(self._keeper, script or ScriptConfig())
+        names = script or ScriptConfig()
+        self.timing = Timing(self._keeper, names)
         """What the timing cores are told, and the frames."""
-        self._configuration = Configuration(self._keeper, self.timing)
+        self._configuration = Configuration(self._keeper, self.timing, names)
         self._keeper.synchronise = self._configuration.synchronise
 
     # life

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from archon_ioc.acf.file import Acf
+from archon_ioc.config import ScriptConfig
 from archon_ioc.errors import InputError, StateError
 
-# Fields of Window and the script's parameters, as STA's script templates name them.
+# Fields of Window and the script's parameters, as STA's script templates name them; a site may name binning otherwise.
 _PARAMETERS = {
     "lines": "Lines",
     "pixels": "Pixels",
@@ -16,9 +17,9 @@ _PARAMETERS = {
     "postskippixels": "PostSkipPixels",
     "overscanlines": "OverscanLines",
     "overscanpixels": "OverscanPixels",
-    "hbin": "HorizontalBinning",
-    "vbin": "VerticalBinning",
 }
+_BINNED = {"lines": "vbin", "overscanlines": "vbin", "pixels": "hbin", "overscanpixels": "hbin"}
+_NAMES = ScriptConfig()
 
 _LARGEST_COUNT = 65535  # manual, LINECOUNT and PIXELCOUNT
 _CLOCKED_MORE = 64
@@ -41,12 +42,15 @@ class Window:
     vbin: int = 1
 
     @classmethod
-    def of(cls, acf: Acf) -> "Window":
-        """Return the window that a configuration has when it is loaded."""
-        found = {field: _stored(acf, name) for field, name in _PARAMETERS.items()}
-        # In some scripts no binning is written as 0, in others as 1: the stored value says which.
-        values = {field: value for field, value in found.items() if value is not None} | {"hbin": 1, "vbin": 1}
-        return cls(**({"lines": acf.line_count, "pixels": acf.pixel_count} | values))
+    def of(cls, acf: Acf, names: ScriptConfig = _NAMES) -> "Window":
+        """Return the window that a configuration has; of what was binned up to one bin too much."""
+        stored = {field: acf.parameters[own] for field, own in _own_names(acf, names).items()}
+        none = _unbinned(acf, names)
+        window = {"lines": acf.line_count, "pixels": acf.pixel_count} | stored
+        window |= {field: max(stored[field] - none[field] + 1, 1) for field in none}
+        for field, factor in _BINNED.items():
+            window[field] = window.get(field, 0) * window.get(factor, 1)
+        return cls(**window)
 
     def changed(self, changes: Mapping[str, int]) -> "Window":
         """Return a copy with other values.
@@ -54,7 +58,7 @@ class Window:
         Raises:
             InputError: if a value cannot be one of a window.
         """
-        if unknown := set(changes) - set(_PARAMETERS):
+        if unknown := set(changes) - set(asdict(self)):
             raise InputError(f"a window has no {', '.join(sorted(unknown))}")
         window = replace(self, **changes)
         for field, value in asdict(window).items():
@@ -63,41 +67,35 @@ class Window:
                 raise InputError(f"{field} is {least} to {_LARGEST_COUNT}, not {value}")
         return window
 
-    def parameters(self, acf: Acf) -> dict[str, int]:
+    def parameters(self, acf: Acf, names: ScriptConfig = _NAMES) -> dict[str, int]:
         """Return the script's parameters for this window; those that the script lacks must have no effect.
 
         Raises:
             StateError: if the script cannot do it.
         """
-        values = asdict(self) | {
-            "lines": _divided(self.lines, self.vbin),
-            "pixels": _divided(self.pixels, self.hbin),
-            "overscanlines": _divided(self.overscanlines, self.vbin),
-            "overscanpixels": _divided(self.overscanpixels, self.hbin),
-        }
-        result: dict[str, int] = {}
-        default = asdict(Window.of(acf))
-        for field, name in _PARAMETERS.items():
-            own = acf.parameter_name(name)
-            if own is None and getattr(self, field) != default[field]:
+        values = asdict(self)
+        own_names, default = _own_names(acf, names), asdict(Window.of(acf, names))
+        for field, name in _wanted_names(names).items():
+            if field not in own_names and values[field] != default[field]:
                 raise StateError(f"this timing script has no parameter {name}")
-            if own is not None:
-                none = acf.parameters[own] - 1 if field in ("hbin", "vbin") else 0
-                result[own] = values[field] + none
-        return result
+        for field, factor in _BINNED.items():
+            values[field] = _divided(values[field], getattr(self, factor))
+        for field, none in _unbinned(acf, names).items():
+            values[field] += none - 1
+        return {own: values[field] for field, own in own_names.items()}
 
-    def counts(self, acf: Acf) -> dict[str, str]:
+    def counts(self, acf: Acf, names: ScriptConfig = _NAMES) -> dict[str, int]:
         """Return LINECOUNT and PIXELCOUNT: what the controller stores of each tap.
 
         Raises:
             InputError: if nothing is left of a tap's lines, or they are too long.
             StateError: if the configuration's counts do not belong to its parameters.
         """
-        own = Window.of(acf)
-        more_lines = acf.line_count - own.lines - own.overscanlines
-        more_pixels = acf.pixel_count - own.pixels - own.overscanpixels
+        own = Window.of(acf, names)
+        more_lines = acf.line_count * own.vbin - own.lines - own.overscanlines
+        more_pixels = acf.pixel_count * own.hbin - own.pixels - own.overscanpixels
         # A script may clock a few pixels that are not stored, or the other way round: that difference stays.
-        if max(abs(more_lines), abs(more_pixels)) > _CLOCKED_MORE:
+        if abs(more_lines) > _CLOCKED_MORE * own.vbin or abs(more_pixels) > _CLOCKED_MORE * own.hbin:
             raise StateError("LINECOUNT or PIXELCOUNT were changed before; load the configuration again")
         counts = {
             "LINECOUNT": (self.lines + self.overscanlines + more_lines) // self.vbin,
@@ -106,12 +104,45 @@ class Window:
         for key, count in counts.items():
             if not 1 <= count <= _LARGEST_COUNT:
                 raise InputError(f"{key} would be {count}, it is 1 to {_LARGEST_COUNT}")
-        return {key: str(count) for key, count in counts.items()}
+        return counts
+
+    def entries(self, acf: Acf, names: ScriptConfig = _NAMES) -> dict[str, str]:
+        """Return counts and parameters as keys of the configuration; equal numbers are spelled as before.
+
+        Raises:
+            InputError: if nothing is left of a tap's lines, or they are too long.
+            StateError: if the script cannot do it, or the configuration's counts do not belong to its parameters.
+        """
+        keys = {key: f"{count}" for key, count in self.counts(acf, names).items() if acf.number(key) != count}
+        places = _places(acf)
+        for name, value in self.parameters(acf, names).items():
+            if acf.parameters[name] != value:
+                keys[places[name]] = f"{name}={value}"
+        own = ("LINECOUNT", "PIXELCOUNT", *(places[name] for name in _own_names(acf, names).values()))
+        return {key: keys.get(key, acf.keys[key]) for key in own}
 
 
-def _stored(acf: Acf, name: str) -> int | None:
-    own = acf.parameter_name(name)
-    return None if own is None else acf.parameters[own]
+def _wanted_names(names: ScriptConfig) -> dict[str, str]:
+    return _PARAMETERS | {"hbin": names.horizontal_binning, "vbin": names.vertical_binning}
+
+
+def _own_names(acf: Acf, names: ScriptConfig) -> dict[str, str]:
+    """Return those fields of a window that the script has a parameter for, with its spelling."""
+    found = ((field, acf.parameter_name(name)) for field, name in _wanted_names(names).items())
+    return {field: own for field, own in found if own is not None}
+
+
+def _unbinned(acf: Acf, names: ScriptConfig) -> dict[str, int]:
+    """Return the values of the binning parameters that mean none: a 0 that is stored can mean nothing else."""
+    given = {"hbin": names.horizontal_binning_none, "vbin": names.vertical_binning_none}
+    stored = {field: acf.parameters[own] for field, own in _own_names(acf, names).items() if field in given}
+    return {field: min(value, 1) if (none := given[field]) is None else none for field, value in stored.items()}
+
+
+def _places(acf: Acf) -> dict[str, str]:
+    """Return the key of each parameter."""
+    keys = (f"PARAMETER{n}" for n in range(acf.number("PARAMETERS", 0)))
+    return {acf.keys[key].partition("=")[0].strip(): key for key in keys if key in acf.keys}
 
 
 def _divided(count: int, factor: int) -> int:
