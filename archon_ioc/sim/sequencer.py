@@ -116,9 +116,10 @@ class Sequencer:
             self._look(at)
 
     def reset(self, at: float) -> None:
-        """Stop whatever is running and start from the first line of the script."""
-        self.hold(at)
-        self.release(at)
+        """Stop whatever is running and start from the first line of the script; cores that are held stay so."""
+        if self.phase is not Phase.HELD:
+            self.hold(at)
+            self.release(at)
 
     def advance(self, at: float) -> None:
         """Let everything happen that is due."""

@@ -250,6 +250,17 @@ def test_a_trigger_pulse_restarts_the_script_if_it_is_enabled(desk_of: Callable[
         assert desk.frames(20).buffers[0].frame == frames
 
 
+def test_a_trigger_pulse_does_not_release_cores_that_are_held(desk_of: Callable[..., Desk], at_once: Acf) -> None:
+    desk = desk_of(at_once.with_value("TRIGINENABLE", "1"), applied=True, line_seconds=1.0)
+    desk.set(ExternalTrigger=1, IntMS=1000)
+    desk.ask("HOLDTIMING", 5)
+    desk.set(Exposures=1)
+    desk.device.trigger_in(10)
+    assert desk.frames(20).buffers[0].frame == 0
+    desk.ask("RELEASETIMING", 20)
+    assert desk.frames(30).buffers[0].frame == 1
+
+
 def test_locks_are_shown_at_once(desk: Desk) -> None:
     desk.ask("LOCK2")
     assert desk.frames().read_buffer == 2

@@ -165,6 +165,15 @@ def test_reset_starts_again_with_the_parameters_as_they_are(core: Core) -> None:
     assert core.phase(1.95) is Phase.IDLE
 
 
+def test_reset_does_not_release_cores_that_are_held(core: Core) -> None:
+    core.sequencer.hold(0)
+    core.set(1, IntMS=1000, Exposures=1)
+    core.sequencer.reset(2)
+    assert core.phase(5) is Phase.HELD
+    core.sequencer.release(5)
+    assert core.phase(5.5) is Phase.INTEGRATING
+
+
 def test_load_forgets_what_was_set(core: Core, separate: Acf) -> None:
     core.set(0, IntMS=1000)
     core.sequencer.load(separate, 1)
