@@ -202,6 +202,7 @@ class Camera:
         """
         self._require_free()
         self._reason = self._publisher.problem = ""
+        self._is_over = False
         # From here on a second request is refused, before anything is awaited.
         current = asyncio.create_task(self._acquisition(self.state.settings), name="acquisition")
         current.add_done_callback(self._acquired)
@@ -240,7 +241,6 @@ class Camera:
     async def _acquisition(self, settings: ExposureSettings) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self._is_over = False
         try:
             async with self._turn:
                 await self._shots.recover()

@@ -80,6 +80,7 @@ class Setup:
     powered: bool = True
     applied: bool = True
     speed: float = 20.0
+    latency: float = 0.0
     line_seconds: float = 0.02
     scene: Scene = field(default_factory=TestPattern)
     fetch_rate: float | None = None
@@ -166,7 +167,8 @@ async def running_camera(folder: Path, setup: Setup) -> AsyncIterator[Bench]:
     device = Recorder(setup.acf, applied=setup.applied, line_seconds=setup.line_seconds, now=-10.0)
     if setup.powered:
         device.handle("POWERON", -10.0)
-    async with SimServer(device, speed=setup.speed, scene=setup.scene, fetch_rate=setup.fetch_rate) as sim:
+    options = {"speed": setup.speed, "latency": setup.latency, "scene": setup.scene, "fetch_rate": setup.fetch_rate}
+    async with SimServer(device, **options) as sim:
         site = make_site(folder, sim.port, setup)
         controller = ArchonController(site.controller.host, sim.port, config=site.controller, script=site.script)
         camera = Camera(controller, site, setup.shutter)

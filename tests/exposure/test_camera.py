@@ -155,9 +155,19 @@ async def test_what_cannot_begin_says_why(bench, spoil: Callable[..., Any], mess
     with pytest.raises(StateError, match=message):
         await bench.camera.acquire()
     state = bench.camera.state
-    assert (state.outcome, state.acquiring, state.phase) == (Outcome.FAILED, False, Phase.IDLE)
+    assert (state.outcome, state.acquiring, state.phase) == (Outcome.NONE, False, Phase.IDLE)
     assert message in state.message
     assert bench.files == []
+
+
+async def test_what_cannot_begin_is_not_seen_as_an_acquisition(bench) -> None:
+    await bench.good()
+    await bench.operations.power(0)
+    states = bench.note_states()
+    with pytest.raises(StateError, match="the CCD power is OFF"):
+        await bench.camera.acquire()
+    assert not any(state.acquiring or state.phase is not Phase.IDLE for state in states)
+    assert {state.outcome for state in states} == {Outcome.DONE}, "how the last one ended"
 
 
 async def test_not_powered_and_powered_again(bench) -> None:
@@ -175,7 +185,7 @@ async def test_without_a_link(bench) -> None:
     with pytest.raises(StateError, match="the controller is disconnected: "):
         await bench.camera.acquire()
     state = bench.camera.state
-    assert (state.outcome, state.acquiring) == (Outcome.FAILED, False)
+    assert (state.outcome, state.acquiring) == (Outcome.NONE, False)
     bench.controller.reconnect()
     await bench.until(lambda state: state.controller.is_up)
     await bench.good()
@@ -210,10 +220,11 @@ async def test_acquire_waits_for_what_must_not_come_between(bench) -> None:
     async with bench.camera.undisturbed():
         bench.camera.change(seconds=0.0)
         client = bench.start()
-        await bench.until(lambda state: state.acquiring)
+        await asyncio.sleep(0)
         with pytest.raises(StateError, match="abort first"):
             async with bench.camera.undisturbed():
                 pass
+        assert not bench.camera.state.acquiring
         assert "HOLDTIMING" not in bench.device.commands
     await client
     assert len(bench.files) == 1
@@ -280,19 +291,33 @@ async def test_the_image_survives_when_idle_clearing_is_rejected(bench) -> None:
     bench.assert_resting()
 
 
-async def test_a_file_that_cannot_be_written(bench) -> None:
+async def test_a_file_that_cannot_be_named_is_refused_before_the_exposure(bench) -> None:
     bench.camera.change(seconds=0.0)
     await bench.camera.filing.change(template="%s%s.fits")
     await bench.camera.acquire()
-    with pytest.raises(SaveError, match="it exists, and the template has no number"):
+    with pytest.raises(StateError, match="it exists, and the template has no number"):
         await bench.camera.acquire()
     state = bench.camera.state
-    assert (state.outcome, state.file.error, state.file.writing) == (Outcome.FAILED, True, False)
+    assert (state.outcome, state.image.unique_id) == (Outcome.DONE, 1)
     assert "it exists" in state.message
-    assert state.image.unique_id == 2, "clients have seen it"
-    await bench.camera.filing.change(template="%s%s_%d.fits")
+
+
+async def test_a_file_that_cannot_be_written(bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    bench.camera.change(seconds=0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(SaveError, match="No space left on device"):
+            await bench.camera.acquire()
+    state = bench.camera.state
+    assert (state.outcome, state.file.error, state.file.writing) == (Outcome.FAILED, True, False)
+    assert "No space left on device" in state.message
+    assert state.image.unique_id == 1, "clients have seen it"
+    assert bench.files == []
     await bench.camera.filing.write()
-    assert bench.files == ["archon.fits", "archon_2.fits"]
+    assert len(bench.files) == 1
 
 
 async def test_a_bug_is_shown_logged_and_does_not_wedge_the_camera(

@@ -81,7 +81,7 @@ async def test_a_window_is_cut_out(bench, make_acf, pattern) -> None:
 
 
 async def test_a_window_ends_at_the_edge(bench, make_acf, pattern) -> None:
-    bench.camera.set_window(min_x=40, min_y=1000, size_x=20, size_y=0)
+    bench.camera.set_window(min_x=40, min_y=39, size_x=20, size_y=40)
     await bench.good()
     assert np.array_equal(saved(bench.camera)[0], pattern(make_acf(), 1)[39:, 40:])
 
