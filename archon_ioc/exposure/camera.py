@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.controller import ArchonController
-from archon_ioc.driver.state import ConfigState, ControllerState, Link
-from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
+from archon_ioc.driver.state import ControllerState, Link
+from archon_ioc.errors import ArchonError, InputError, ReadoutError, SaveError, StateError
 from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.filing import Filing
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 _SHORTEST_ACQUIRE = 0.1
 """Seconds that Acquire_RBV stays 1 at least: ophyd's SingleTrigger misses shorter pulses (measured)."""
-_UNSETTLED = (ConfigState.LOADING, ConfigState.APPLYING, ConfigState.ERROR)
+_SAFETY_PERIOD = 1.0
+"""Seconds between two attempts to make the hardware safe."""
 
 
 class Camera:
@@ -62,6 +63,7 @@ class Camera:
         self._reason = ""  # why it was aborted
         self._refusal = ""
         self._is_over = True
+        self._outcome = Outcome.NONE  # of the last acquisition, whether the hardware is safe or not
         self._turn = asyncio.Lock()  # an acquisition, or something that must not come between
         self._storing = asyncio.Lock()
 
@@ -90,9 +92,13 @@ class Camera:
             await self._stop()
 
     async def _stop(self) -> None:
+        self._shots.hurry()
+        self._shutter.hurry()
         if self.state.phase is Phase.FETCHING:
             self.controller.reconnect()  # a fetch may take longer than a stop
         await self.abort("aborted: the program stops")
+        await self._shots.stop()
+        self._shutter.hurry()  # it has its own time once more
         await self._shutter.close_left_open()
         await self._publisher.stop()
 
@@ -100,6 +106,7 @@ class Camera:
         async for state in self.controller.live.watch():
             old = self.state.controller
             update(self.live, controller=state)
+            self._shutter.look()
             if (old.link, old.reason) != (state.link, state.reason):
                 self._tell_of_link(state)
 
@@ -112,12 +119,25 @@ class Camera:
             )
 
     async def _keep_safe(self) -> None:
-        """When a lost link is back, stop what could not be stopped without it."""
+        """Stop and close what could not be when it should have been, again and again until it works."""
         while True:
-            await self.controller.live.until(lambda state: not state.is_up)
-            await self.controller.live.until(lambda state: state.is_up)
-            async with self._turn:
-                await self._shots.recover()
+            await self._pause_or_new_link()
+            if self._shots.is_unsafe or self._shutter.is_stuck:
+                async with self._turn:
+                    await self._recover()
+
+    async def _pause_or_new_link(self) -> None:
+        link = self.controller.status.link
+        with suppress(TimeoutError):
+            await self.controller.live.until(lambda state: state.link is not link, _SAFETY_PERIOD)
+
+    async def _recover(self) -> None:
+        had_problem = self._shots.problem
+        await self._shots.stop()
+        if self._shutter.is_stuck:
+            await self._shutter.close_left_open()
+        if had_problem and not self._shots.problem:
+            update(self.live, outcome=self._outcome, message="The timing script is stopped now")
 
     async def _keep_settings(self) -> None:
         async for state in self.live.watch():
@@ -144,6 +164,7 @@ class Camera:
             InputError: if a value makes no sense.
         """
         update(self.live, settings=self.state.settings.changed(**changes))
+        self._shutter.look()
 
     def set_window(self, **changes: int) -> None:
         """Set ``min_x``, ``min_y``, ``size_x``, ``size_y``: the part of the frame that is kept, unbinned pixels.
@@ -243,7 +264,7 @@ class Camera:
         began = loop.time()
         try:
             async with self._turn:
-                await self._shots.recover()
+                await self._recover()
                 await self._check_ready(settings)
                 began = loop.time()
                 # In one step: no client may see Acquire without its state, or the state of the last time.
@@ -280,23 +301,18 @@ class Camera:
 
     def _end(self, outcome: Outcome, message: str) -> None:
         self._is_over = True
+        self._outcome = outcome
+        if problem := self._shots.problem:
+            outcome, message = Outcome.FAILED, f"{message}, but {problem}"
         if self.state.phase is not Phase.IDLE:
             enter(self.live, Phase.IDLE)
         image = replace(self.state.image, rate=0.0)
         update(self.live, outcome=outcome, message=message[:255], remaining=0.0, image=image)
 
     async def _check_ready(self, settings: ExposureSettings) -> None:
-        state = self.state.controller
-        if not state.is_up:
-            raise StateError(f"the controller is disconnected: {state.reason}")
-        if state.acf is None or state.config in _UNSETTLED:
-            raise StateError(f"no configuration is loaded: {state.config_message}")
-        if not state.is_powered:
-            raise StateError(f"the CCD power is {state.power.name}, it must be ON")
-        self.controller.timing.script()
-        self._shutter.check(settings)
-        rows, columns = state.acf.frame_shape
-        pixel = 4 if settings.num_exposures > 1 else state.acf.sample_mode.bytes_per_pixel
+        acf = await self._shots.check(settings)
+        rows, columns = acf.frame_shape
+        pixel = 4 if settings.num_exposures > 1 else acf.sample_mode.bytes_per_pixel
         await self.filing.require_room(rows * columns * pixel)
 
     async def _take_images(self, settings: ExposureSettings) -> None:
@@ -315,6 +331,8 @@ class Camera:
             shot = await self._expose(settings)
             enter(self.live, Phase.SAVING)
             await _finished(self._hand_out(shot, settings))
+            if not shot.powered:
+                raise ReadoutError("the CCD power failed during the exposure")
             if settings.array_callbacks:
                 await self._publisher.until_at_most(0 if settings.wait_for_plugins else 1)
         except BaseException:  # also cancellation: the hardware comes first
@@ -331,8 +349,10 @@ class Camera:
             moments.append(moment)
             total = await asyncio.to_thread(add, total, frame)
             update(self.live, exposures_done=len(moments))
-            if len(moments) == settings.num_exposures:
-                return Shot(total, frame.info, Moments.spanning(moments), len(moments), self.attributes.cards())
+            powered = self._shots.has_power
+            if len(moments) == settings.num_exposures or not powered:
+                span = Moments.spanning(moments)
+                return Shot(total, frame.info, span, len(moments), powered, self.attributes.cards())
 
     async def _hand_out(self, shot: Shot, settings: ExposureSettings) -> None:
         """Give a finished image to clients and to the disk."""

@@ -23,29 +23,41 @@ _FRAME_TYPES = ("Normal", "Background", "FlatField", "DblCorrelation")
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Begin and end of the integration, UTC, and for how many seconds light was collected in between."""
+    """Begin and end of the integration, UTC.
+
+    ``seconds`` of light were collected in between, and for ``dark_seconds`` charge from the last cleaning to the
+    readout.
+    """
 
     started: datetime
     ended: datetime
     seconds: float
+    dark_seconds: float
 
     @classmethod
     def spanning(cls, moments: Sequence["Moments"]) -> "Moments":
         """Return those of the sum of several integrations."""
-        return cls(moments[0].started, moments[-1].ended, sum(moment.seconds for moment in moments))
+        return cls(
+            started=moments[0].started,
+            ended=moments[-1].ended,
+            seconds=sum(moment.seconds for moment in moments),
+            dark_seconds=sum(moment.dark_seconds for moment in moments),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
     """What was fetched: the pixels of one frame, or the sum of ``summed`` frames of which ``info`` is the last.
 
-    ``cards`` are what clients want in the header, beside what is always there.
+    ``powered`` tells whether the CCD had its voltages to the end of the readout, ``cards`` are what clients want in
+    the header, beside what is always there.
     """
 
     pixels: PixelArray
     info: BufferInfo
     moments: Moments
     summed: int = 1
+    powered: bool = True
     cards: Mapping[str, tuple[header.Value, str]] = field(default_factory=dict[str, tuple[header.Value, str]])
 
 
@@ -143,7 +155,7 @@ def _facts(shot: Shot, state: CameraState, site: SiteConfig) -> header.Facts:
         image_type=header.image_type(_FRAME_TYPES[settings.frame_type], settings.seconds),
         requested_seconds=settings.seconds * shot.summed,
         exposure_seconds=moments.seconds,
-        dark_seconds=moments.seconds,
+        dark_seconds=round(moments.dark_seconds, 6),
         started=moments.started,
         ended=moments.ended,
         written=datetime.now(UTC),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.errors import ArchonError, StateError
+from archon_ioc.exposure.patience import Patience
 from archon_ioc.exposure.settings import ExposureSettings, ShutterMode, TriggerMode
 from archon_ioc.exposure.state import CameraState, update
 from archon_ioc.live import Live
@@ -15,7 +16,8 @@ from archon_ioc.live import Live
 log = logging.getLogger(__name__)
 
 _HASTY = 0.8
-"""Seconds for closing when an exposure was cut short: the timing script has to be stopped as well, within 3 s."""
+"""Seconds for closing when the program stops: the timing script has to be stopped as well, within 3 s."""
+_OUTPUT = ("TRIGOUTFORCE", "TRIGOUTLEVEL")
 
 
 class PvShutter(Protocol):
@@ -30,49 +32,58 @@ class Shutter:
     """The shutter of one camera; the owner of what its state says of the shutter.
 
     The Archon's trigger output follows the script's INT signal unless it is forced to a level. A change of that
-    takes one APPLYSYSTEM of 0.23 s, so nothing is sent when nothing changes (manual, TRIGOUTFORCE).
+    takes one APPLYSYSTEM of 0.23 s, so nothing is sent when nothing changes (manual, TRIGOUTFORCE). Whether it is
+    forced open is read from the configuration: an earlier life of this program may have left it so.
     """
 
     def __init__(self, controller: ArchonController, pv_shutter: PvShutter | None, live: Live[CameraState]) -> None:
         self._controller = controller
         self._pv_shutter = pv_shutter
         self._live = live
-        self._left_open: ShutterMode | None = None  # by hand, and how
+        self._patience = Patience()
+        self._follows_script = False  # which integrates
+        self._output_by_hand = False  # the trigger output was opened by hand
+        self._output_is_open = False  # it holds a shutter open
+        self._pv_is_open = False  # as far as anybody knows
+        self._is_stuck = False  # it should have been closed
+        self._problem = ""  # … and why it was not
 
     def check(self, settings: ExposureSettings) -> None:
         """Refuse settings that need what is not there.
 
         Raises:
-            StateError: if the site file names no PVs for "EPICS PV", or these would have to follow Trigger In.
+            StateError: if the site file names no PVs for "EPICS PV", or the exposure could not wait for these.
         """
         if not self.is_moved_by_host(settings):
             return
         self._require_pv_shutter()
         if settings.trigger_mode is TriggerMode.EXTERNAL:
             raise StateError("a shutter of another IOC cannot follow Trigger In; choose another ShutterMode")
+        if self._controller.timing.script().readout is None:
+            raise StateError("this timing script reads out by itself, it cannot wait for the shutter of another IOC")
 
     def is_moved_by_host(self, settings: ExposureSettings) -> bool:
         """Whether we open and close it, not the timing script."""
         return settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
 
     async def prepare(self, settings: ExposureSettings) -> None:
-        """Before an exposure: let the script move the shutter, or hold it closed for a dark.
+        """Before an exposure: close what was left open, then let the script move it, or hold it closed for a dark.
 
         Raises:
-            StateError: if it cannot be held closed.
+            StateError: if it cannot be closed, or not be held closed.
         """
-        if settings.shutter_mode is not ShutterMode.DETECTOR:
-            return
-        if settings.takes_light:
+        if self._pv_is_open:
+            await self._move_by_pv(False)
+        if settings.shutter_mode is ShutterMode.DETECTOR and settings.takes_light:
             await self._follow_script()
-        else:
+        elif settings.shutter_mode is ShutterMode.DETECTOR or self._output_may_be_open():
             await self._force(False)
-        self._left_open = None
-        self._show(False)
+        self._output_by_hand = False
+        self.look()
 
     @asynccontextmanager
     async def opened(self, settings: ExposureSettings) -> AsyncGenerator[None]:
-        """Keep the shutter open for the length of the block, also when it ends with an error.
+        """Keep the shutter open for the length of the block; a script that is cut short closes it when it `stopped`.
 
         Raises:
             StateError: if a shutter of another IOC does not say that it moved.
@@ -80,37 +91,35 @@ class Shutter:
         if self.is_moved_by_host(settings):
             async with self._opened_by_pv(settings):
                 yield
-        elif settings.takes_light and settings.shutter_mode is ShutterMode.DETECTOR:
-            self._show(True)
-            try:
-                yield
-            finally:
-                self._show(False)
-        else:
-            yield
+            return
+        self._follows_script = settings.takes_light and settings.shutter_mode is ShutterMode.DETECTOR
+        self.look()
+        yield
+        self.stopped()
+
+    def stopped(self) -> None:
+        """The script does not integrate any more."""
+        self._follows_script = False
+        self.look()
 
     @asynccontextmanager
     async def _opened_by_pv(self, settings: ExposureSettings) -> AsyncGenerator[None]:
-        shutter = self._require_pv_shutter()
-        patience: float | None = _HASTY
         try:
-            await self._tell(shutter, True)
-            self._show(True)
+            await self._move_by_pv(True)
             await asyncio.sleep(settings.shutter_open_delay)
             yield
-            patience = None
         finally:
-            await self._close_by_pv(shutter, patience)
+            await self._close_by_pv()
         await asyncio.sleep(settings.shutter_close_delay)
 
-    async def _close_by_pv(self, shutter: PvShutter, patience: float | None) -> None:
+    async def _close_by_pv(self) -> None:
+        self._is_stuck = True
         try:
-            async with asyncio.timeout(patience):
-                await self._tell(shutter, False)
+            async with self._patience.limit(None):
+                await self._move_by_pv(False)
         except TimeoutError:
-            raise StateError(f"the shutter was told to close but is not closed after {patience:g} s") from None
-        self._left_open = None
-        self._show(False)
+            raise StateError(f"the shutter was told to close but is not closed after {_HASTY:g} s") from None
+        self._is_stuck = False
 
     async def set(self, mode: ShutterMode, is_open: bool) -> None:
         """Open or close it by hand.
@@ -119,30 +128,66 @@ class Shutter:
             StateError: if there is none.
         """
         if mode is ShutterMode.DETECTOR:
+            self._output_by_hand = True
             await self._force(is_open)
         elif mode is ShutterMode.EPICS_PV:
-            await self._tell(self._require_pv_shutter(), is_open)
+            await self._move_by_pv(is_open)
         else:
             raise StateError("ShutterMode is None: there is no shutter to move")
-        self._left_open = mode if is_open else None
-        self._show(is_open)
+        self._is_stuck = False
+        self.look()
+
+    def hurry(self) -> None:
+        """The program stops: from now on closing may take 0.8 s only."""
+        self._patience.shorten(_HASTY)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it is open because it could not be closed; `close_left_open` then tries again."""
+        return self._is_stuck
 
     async def close_left_open(self) -> None:
-        """Close it if it was left open by hand; when that fails, say so in the log."""
-        if self._left_open is None:
-            return
+        """Close it if it is open; when that fails, say so in the log."""
         try:
-            async with asyncio.timeout(_HASTY):
-                await self.set(self._left_open, False)
+            async with self._patience.limit(None):
+                if self._pv_is_open:
+                    await self._move_by_pv(False)
+                if self._output_may_be_open():
+                    await self._force(False)
+            self._is_stuck, self._problem = False, ""
         except (ArchonError, TimeoutError) as error:
-            log.error("the shutter may be open: %s", str(error) or f"not closed after {_HASTY:g} s")
+            self._complain(str(error) or f"not closed after {_HASTY:g} s")
+        self.look()
 
-    async def _tell(self, shutter: PvShutter, is_open: bool) -> None:
+    def _complain(self, problem: str) -> None:
+        if problem != self._problem:
+            log.error("the shutter may be open: %s", problem)
+        self._problem = problem
+
+    def look(self) -> None:
+        """Show whether it is open, as far as anybody knows."""
+        if self._is_sure:
+            self._output_is_open = self._has_output and self._forced() is True
+        is_open = self._follows_script or self._pv_is_open or self._output_is_open
+        if is_open is not self._live.value.shutter_open:
+            update(self._live, shutter_open=is_open)
+
+    async def _move_by_pv(self, is_open: bool) -> None:
+        shutter = self._require_pv_shutter()
         update(self._live, shutter_told=is_open)
+        self._pv_is_open = True  # from the first word to open to the end of a closing
         await (shutter.open() if is_open else shutter.close())
+        self._pv_is_open = is_open
+        self.look()
 
-    def _show(self, is_open: bool) -> None:
-        update(self._live, shutter_open=is_open)
+    @property
+    def _has_output(self) -> bool:
+        """Whether a shutter is said to be at the trigger output; what else is there is not ours to move."""
+        return self._live.value.settings.shutter_mode is ShutterMode.DETECTOR or self._output_by_hand
+
+    def _output_may_be_open(self) -> bool:
+        self.look()
+        return self._output_is_open or (self._has_output and not self._is_sure)
 
     def _forced(self) -> bool | None:
         """True when forced open, False when forced closed, None when it follows the script."""
@@ -151,15 +196,20 @@ class Shutter:
             return None
         return acf.keys.get("TRIGOUTLEVEL", "0") == "1"
 
+    @property
+    def _is_sure(self) -> bool:
+        """Whether the output does what the configuration says: a broken link or a cancellation leaves doubts."""
+        return self._controller.status.doubtful.isdisjoint(_OUTPUT)
+
     async def _follow_script(self) -> None:
-        if self._forced() is not None:
+        if self._forced() is not None or not self._is_sure:
             await self._controller.write_line("TRIGOUTFORCE", 0)
 
     async def _force(self, is_open: bool) -> None:
         acf = self._controller.status.acf
-        if acf is None or "TRIGOUTFORCE" not in acf or "TRIGOUTLEVEL" not in acf:
+        if acf is None or any(key not in acf for key in _OUTPUT):
             raise StateError("the configuration has no TRIGOUTFORCE and TRIGOUTLEVEL to move the shutter with")
-        if self._forced() is not is_open:
+        if self._forced() is not is_open or not self._is_sure:
             await self._controller.write_line("TRIGOUTLEVEL", int(is_open), apply=False)
             await self._controller.write_line("TRIGOUTFORCE", 1)
 

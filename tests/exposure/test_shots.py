@@ -1,8 +1,6 @@
-"""One integration and its frame: triggers, links that are lost on the way, and stops of the program."""
+"""One integration and its frame: triggers, links that are lost on the way, and power that fails."""
 
 import asyncio
-import threading
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -59,8 +57,11 @@ async def test_one_image_per_pulse(benches, make_acf, triggered_script) -> None:
         assert len(bench.files) == 3
 
 
-async def test_times_of_a_triggered_exposure_come_from_the_frame(benches, make_acf, triggered_script) -> None:
-    acf = make_acf(parameters=triggered_script, TRIGINENABLE=1)
+@pytest.mark.parametrize("pause", [0, 300])
+async def test_times_of_a_triggered_exposure_come_from_the_frame(
+    benches, make_acf, triggered_script, pause: int
+) -> None:
+    acf = make_acf(parameters={**triggered_script, "NoIntMS": pause}, TRIGINENABLE=1)
     async with benches(acf=acf, speed=1.0, line_seconds=0.02) as bench:
         bench.camera.change(seconds=0.2, trigger_mode=TriggerMode.EXTERNAL)
         client = bench.start()
@@ -71,6 +72,7 @@ async def test_times_of_a_triggered_exposure_come_from_the_frame(benches, make_a
         header = fits.getheader(bench.camera.state.file.full_name)
         assert Time(header["DATE-BEG"], scale="utc").unix == pytest.approx(pulse, abs=0.05)
         assert header["EXPTIME"] == header["TELAPSE"] == 0.2
+        assert header["DARKTIME"] == pytest.approx(0.2 + pause / 1000)
 
 
 async def test_abort_while_waiting_for_a_pulse(benches, make_acf, triggered_script) -> None:
@@ -220,9 +222,13 @@ async def test_what_could_not_be_stopped_is_stopped_when_the_link_is_back(bench)
     await bench.until(lambda state: not state.controller.is_up)
     await bench.camera.abort()
     await client
-    assert bench.camera.state.outcome is Outcome.ABORTED
+    state = bench.camera.state
+    assert (state.outcome, state.shutter_open) == (Outcome.FAILED, True)
+    assert state.message.startswith("Acquisition aborted, but the timing script could not be stopped: ")
     assert bench.device._sequencer.phase is sequencer.Phase.INTEGRATING
-    await bench.until(lambda state: state.controller.last_command == "RELEASETIMING")
+    await bench.until(lambda state: state.outcome is Outcome.ABORTED)
+    assert bench.camera.state.message == "The timing script is stopped now"
+    assert not bench.camera.state.shutter_open
     bench.assert_resting()
     await bench.good()
 
@@ -251,68 +257,52 @@ async def test_the_link_is_lost_while_the_script_is_told(bench) -> None:
     await bench.good()
 
 
-# Stops of the program
+# CCD power
 
 
-@pytest.mark.parametrize("phase", [Phase.INTEGRATING, Phase.READING])
-async def test_a_stop_leaves_the_detector_safe(benches, phase: Phase) -> None:
-    async with benches(line_seconds=10.0) as bench:
-        bench.camera.change(seconds=100.0 if phase is Phase.INTEGRATING else 0.0)
-        client = bench.start()
-        await bench.until_phase(phase)
-        began = time.monotonic()
-        bench.running.cancel()
-        await asyncio.wait([bench.running])
-        assert time.monotonic() - began < 3
-        assert "RESETTIMING" in bench.device.commands
-        bench.assert_resting()
-        assert bench.device._sequencer._light._since is None, "INT is high"
-        await client
-        state = bench.camera.state
-        assert (state.outcome, state.message) == (Outcome.ABORTED, "Acquisition aborted: the program stops")
-
-
-async def test_a_stop_does_not_wait_for_a_long_fetch(benches, make_acf, script) -> None:
-    acf = make_acf(lines=512, pixels=512, parameters={**script, "Lines": 512, "Pixels": 512})
-    async with benches(acf=acf, line_seconds=0.001, fetch_rate=1e5) as bench:
-        bench.camera.change(seconds=0.0)
-        client = bench.start()
-        await bench.until(lambda state: state.phase is Phase.FETCHING and state.controller.last_command == "LOCK1")
-        began = time.monotonic()
-        bench.running.cancel()
-        await asyncio.wait([bench.running])
-        assert time.monotonic() - began < 3
-        await client
-        assert bench.camera.state.outcome is Outcome.ABORTED
-
-
-async def test_a_stop_while_saving_keeps_the_file(bench, held_disk: threading.Event) -> None:
-    bench.camera.change(seconds=0.0)
+async def test_power_that_fails_between_two_images_ends_the_sequence(bench) -> None:
+    bench.camera.change(seconds=0.0, image_mode=ImageMode.MULTIPLE, num_images=3, period=0.3)
     client = bench.start()
-    await bench.until(lambda state: state.phase is Phase.SAVING and state.file.writing)
-    bench.running.cancel()
-    asyncio.get_running_loop().call_later(0.2, held_disk.set)
-    await asyncio.wait([bench.running])
-    await client
-    assert bench.files == ["archon_0001.fits"]
+    await bench.until_phase(Phase.WAITING)
+    bench.sim.faults.rail = "P5V"
+    with pytest.raises(StateError, match=r"the power supply reports a fault \(POWERGOOD=0\), the CCD power is OFF"):
+        await client
+    assert bench.camera.state.outcome is Outcome.FAILED
+    assert len(bench.files) == 1
 
 
-async def test_a_stop_with_a_controller_that_is_silent(bench) -> None:
-    bench.camera.change(seconds=100.0)
+@pytest.mark.parametrize(("fault", "value", "words"), [
+    ("rail", "P17V", "the power supply reports a fault"), ("overheat", True, "the controller is too hot"),
+])  # fmt: skip
+async def test_a_controller_in_trouble_does_not_begin(bench, fault: str, value: object, words: str) -> None:
+    setattr(bench.sim.faults, fault, value)
+    await bench.until(lambda state: state.controller.status.overheat or not state.controller.status.power_good)
+    with pytest.raises(StateError, match=words):
+        await bench.camera.acquire()
+    assert bench.files == []
+
+
+@pytest.mark.parametrize("exposures", [1, 3])
+async def test_power_that_fails_during_an_exposure_fails_it_and_keeps_the_file(bench, exposures: int) -> None:
+    bench.camera.change(seconds=0.2, num_exposures=exposures)
     client = bench.start()
     await bench.until_phase(Phase.INTEGRATING)
-    bench.sim.faults.delay_reply, bench.sim.faults.delay_seconds = "", 100.0
-    bench.sim.faults.drop_reply = "FASTLOADPARAM"
-    began = time.monotonic()
-    bench.running.cancel()
-    await asyncio.wait([bench.running])
-    assert time.monotonic() - began < 3
+    bench.device.handle("POWEROFF", bench.sim.now)
+    with pytest.raises(ReadoutError, match="the CCD power failed during the exposure"):
+        await client
+    state = bench.camera.state
+    assert (state.outcome, state.message) == (Outcome.FAILED, "the CCD power failed during the exposure")
+    header = fits.getheader(state.file.full_name)
+    assert header["ARCHPOWR"] != "ON"
+    assert header["COADDS"] == 1
+    bench.assert_resting()
+
+
+async def test_the_link_is_lost_while_the_power_is_looked_at(bench) -> None:
+    bench.camera.change(seconds=0.3)
+    client = bench.start()
+    await bench.until_phase(Phase.READING)
+    bench.sim.faults.garbage = "STATUS"
     await client
-    assert bench.camera.state.outcome is Outcome.ABORTED
-
-
-async def test_a_stop_while_idle_sends_nothing(bench) -> None:
-    told = len(bench.device.commands)
-    bench.running.cancel()
-    await asyncio.wait([bench.running])
-    assert set(bench.device.commands[told:]) <= {"STATUS", "FRAME"}
+    assert bench.controller.status.link_errors == 1
+    assert bench.camera.state.outcome is Outcome.DONE

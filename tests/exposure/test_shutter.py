@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from archon_ioc.config import ShutterConfig
-from archon_ioc.errors import StateError
+from archon_ioc.errors import LinkError, StateError
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.settings import FrameType, ImageMode, ShutterMode, TriggerMode
 from archon_ioc.sim.frames import Shot
@@ -138,6 +138,75 @@ async def test_a_stop_that_cannot_close_it_says_so(bench, caplog: pytest.LogCapt
     assert bench.camera.state.shutter_open
 
 
+@pytest.mark.parametrize("mode", [ShutterMode.NONE, ShutterMode.EPICS_PV])
+async def test_an_output_left_open_is_closed_before_a_dark(benches, mode: ShutterMode) -> None:
+    async with benches(scene=LightMeter()) as bench:
+        await bench.camera.set_shutter(True)
+        bench.camera.change(shutter_mode=mode, frame_type=FrameType.BACKGROUND, seconds=0.1)
+        assert bench.camera.state.shutter_open
+        await bench.camera.acquire()
+        assert light_ms(bench) == 0
+        assert not bench.camera.state.shutter_open
+
+
+async def test_an_output_that_was_left_open_by_an_earlier_life(benches, make_acf) -> None:
+    async with benches(acf=make_acf(TRIGOUTFORCE=1, TRIGOUTLEVEL=1)) as bench:
+        await bench.until(lambda state: state.shutter_open)
+        bench.running.cancel()
+        await asyncio.wait([bench.running])
+        assert bench.device.applied.keys["TRIGOUTLEVEL"] == "0"
+        assert not bench.camera.state.shutter_open
+
+
+async def test_an_output_that_is_no_shutter_is_left_alone(benches, make_acf) -> None:
+    async with benches(acf=make_acf(TRIGOUTFORCE=1, TRIGOUTLEVEL=1)) as bench:
+        bench.camera.change(shutter_mode=ShutterMode.NONE)
+        assert not bench.camera.state.shutter_open
+        await bench.good()
+        bench.running.cancel()
+        await asyncio.wait([bench.running])
+        assert bench.device.applied.keys["TRIGOUTLEVEL"] == "1"
+
+
+async def test_a_new_configuration_tells_how_it_is(bench, make_acf, tmp_path) -> None:
+    await bench.camera.set_shutter(True)
+    path = tmp_path / "closed.acf"
+    path.write_text("[CONFIG]\n" + "\n".join(make_acf().lines))
+    bench.controller.choose_config(str(path))
+    await bench.operations.load_config(1)
+    await bench.until(lambda state: not state.shutter_open)
+
+
+async def test_an_output_in_doubt_is_set_again(benches) -> None:
+    async with benches(scene=LightMeter()) as bench:
+        bench.camera.change(seconds=0.1, frame_type=FrameType.BACKGROUND)
+        await bench.camera.acquire()
+        bench.sim.faults.drop_reply = "APPLYSYSTEM"
+        bench.camera.change(frame_type=FrameType.NORMAL)
+        with pytest.raises(LinkError):
+            await bench.camera.acquire()
+        await bench.until(lambda state: state.controller.is_up)
+        assert bench.controller.status.doubtful, "the test is too weak"
+        applied = len(told(bench, "APPLYSYSTEM"))
+        for frame_type, light in ((FrameType.NORMAL, 100), (FrameType.BACKGROUND, 0), (FrameType.NORMAL, 100)):
+            bench.camera.change(frame_type=frame_type)
+            await bench.camera.acquire()
+            assert light_ms(bench) == pytest.approx(light, abs=2)
+        assert len(told(bench, "APPLYSYSTEM")) == applied + 3
+
+
+async def test_an_abort_while_the_output_is_moved(benches) -> None:
+    async with benches(scene=LightMeter(), latency=1.0) as bench:
+        bench.camera.change(seconds=0.1, frame_type=FrameType.BACKGROUND)
+        client = bench.start()
+        await bench.until(lambda state: state.controller.last_command == "APPLYSYSTEM")
+        await bench.camera.abort()
+        await client
+        bench.camera.change(frame_type=FrameType.NORMAL)
+        await bench.camera.acquire()
+        assert light_ms(bench) == pytest.approx(100, abs=2)
+
+
 # EPICS PV: a shutter of another IOC
 
 
@@ -172,20 +241,17 @@ async def test_the_readout_waits_until_it_is_closed(benches, fake_shutter) -> No
         assert len(bench.files) == 1
 
 
-async def test_a_script_that_reads_by_itself_gets_time_to_close(
-    benches, make_acf, triggered_script, fake_shutter, caplog: pytest.LogCaptureFixture
+async def test_a_script_that_reads_by_itself_cannot_wait_for_it(
+    benches, make_acf, triggered_script, fake_shutter
 ) -> None:
     acf = make_acf(parameters={**triggered_script, "ExternalTrigger": 0})
-    async with benches(acf=acf, speed=1.0, line_seconds=0.005, shutter=fake_shutter) as bench:
-        bench.camera.change(seconds=0.1, shutter_mode=ShutterMode.EPICS_PV, shutter_close_delay=0.2)
-        await bench.camera.acquire()
-        assert told(bench, "FASTLOADPARAM IntMS 300") != []
-        assert len(bench.files) == 1
-        assert "after the readout had begun" not in caplog.text
-        fake_shutter.hangs = "close"
-        asyncio.get_running_loop().call_later(0.3, fake_shutter.released.set)
-        await bench.camera.acquire()
-        assert "after the readout had begun" in caplog.text
+    async with benches(acf=acf, shutter=fake_shutter) as bench:
+        bench.camera.change(seconds=0.0, shutter_mode=ShutterMode.EPICS_PV)
+        with pytest.raises(StateError, match="it cannot wait for the shutter of another IOC"):
+            await bench.camera.acquire()
+        assert fake_shutter.calls == []
+        bench.camera.change(frame_type=FrameType.BACKGROUND)
+        await bench.good()
 
 
 async def test_a_dark_does_not_move_it(benches, fake_shutter) -> None:
@@ -236,20 +302,68 @@ async def test_abort_closes_that_of_another_ioc(benches, fake_shutter) -> None:
         bench.assert_resting()
 
 
+async def test_an_abort_waits_for_a_slow_shutter(benches, fake_shutter) -> None:
+    async with benches(shutter=fake_shutter) as bench:
+        fake_shutter.hangs = "close"
+        bench.camera.change(seconds=10.0, shutter_mode=ShutterMode.EPICS_PV)
+        client = bench.start()
+        await bench.until(lambda state: state.shutter_open)
+        asyncio.get_running_loop().call_later(1.0, fake_shutter.released.set)
+        await bench.camera.abort()
+        await client
+        state = bench.camera.state
+        assert (state.outcome, state.shutter_open) == (Outcome.ABORTED, False)
+        bench.assert_resting()
+
+
 @pytest.mark.parametrize("hangs", ["open close", "close"])
-async def test_a_shutter_that_hangs_does_not_hold_up_an_abort(benches, fake_shutter, hangs: str) -> None:
+async def test_a_shutter_that_hangs_does_not_hold_up_a_stop_of_the_program(benches, fake_shutter, hangs: str) -> None:
     async with benches(shutter=fake_shutter) as bench:
         fake_shutter.hangs = hangs
         bench.camera.change(seconds=10.0, shutter_mode=ShutterMode.EPICS_PV)
-        bench.start().add_done_callback(asyncio.Task.exception)
+        client = bench.start()
         await bench.until(lambda state: fake_shutter.calls and state.phase is Phase.INTEGRATING)
         began = time.monotonic()
-        await bench.camera.abort()
+        bench.running.cancel()
+        await asyncio.wait([bench.running])
         assert time.monotonic() - began < 3
+        with pytest.raises(StateError, match=r"the shutter was told to close but is not closed after 0\.8 s"):
+            await client
         state = bench.camera.state
-        assert (state.outcome, state.acquiring) == (Outcome.FAILED, False)
-        assert state.message == "the shutter was told to close but is not closed after 0.8 s"
+        assert (state.outcome, state.acquiring, state.shutter_open) == (Outcome.FAILED, False, True)
+        assert fake_shutter.calls == ["open", "close", "close"], "once more at the end"
         bench.assert_resting()
+
+
+async def test_one_that_did_not_close_is_closed_later(benches, fake_shutter) -> None:
+    async with benches(shutter=fake_shutter) as bench:
+        fake_shutter.fails = "close"
+        bench.camera.change(seconds=10.0, shutter_mode=ShutterMode.EPICS_PV)
+        client = bench.start()
+        await bench.until(lambda state: state.shutter_open)
+        await bench.camera.abort()
+        with pytest.raises(StateError, match="the shutter does not close"):
+            await client
+        assert bench.camera.state.shutter_open
+        fake_shutter.fails = ""
+        await bench.until(lambda state: not state.shutter_open)
+        assert set(fake_shutter.calls[1:]) == {"close"}
+
+
+@pytest.mark.parametrize("mode", [ShutterMode.NONE, ShutterMode.DETECTOR])
+async def test_one_that_was_left_open_is_closed_before_a_dark(benches, fake_shutter, mode: ShutterMode) -> None:
+    async with benches(shutter=fake_shutter) as bench:
+        bench.camera.change(shutter_mode=ShutterMode.EPICS_PV)
+        await bench.camera.set_shutter(True)
+        bench.camera.change(shutter_mode=mode, frame_type=FrameType.BACKGROUND, seconds=0.0)
+        fake_shutter.fails = "close"
+        with pytest.raises(StateError, match="the shutter does not close"):
+            await bench.camera.acquire()
+        assert (bench.files, bench.camera.state.shutter_open) == ([], True)
+        fake_shutter.fails = ""
+        await bench.good()
+        assert not bench.camera.state.shutter_open
+        assert fake_shutter.calls == ["open", "close", "close"]
 
 
 async def test_by_hand_that_of_another_ioc(benches, fake_shutter) -> None:
