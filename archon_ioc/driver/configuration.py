@@ -147,13 +147,17 @@ class Configuration:
         state = self._keeper.state
         acf = await self._read_back(connection) if state.acf else None
         if acf is not None:
-            changed = await upload.differing_keys(connection, acf)
+            changed = await upload.differing_keys(connection, acf, self._changed_since_load(acf))
             if not changed:
                 if not adoption.is_configured(state):
                     self._tell(ConfigState.LOADED, f"{_label(acf)} is loaded, not applied")
                 return
             log.warning("%s: the configuration was changed: %s", self._keeper.config.name, ", ".join(changed))
         await self._adopt(await self._read(connection))
+
+    def _changed_since_load(self, acf: Acf) -> list[str]:
+        original = self._original or acf
+        return [key for key, value in acf.keys.items() if original.keys[key] != value]
 
     async def _read_back(self, connection: Connection) -> Acf | None:
         """Return our configuration with the doubtful lines as they are, None if one is of another key."""

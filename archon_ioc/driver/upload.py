@@ -1,6 +1,6 @@
 """Send a configuration to the controller's memory and read one back."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from archon_ioc.acf.file import Acf
@@ -95,13 +95,13 @@ async def read_config(connection: Connection, on_progress: OnProgress) -> Acf:
     return Acf.from_lines(lines)
 
 
-async def differing_keys(connection: Connection, acf: Acf) -> Mapping[str, str]:
+async def differing_keys(connection: Connection, acf: Acf, also: Iterable[str] = ()) -> Mapping[str, str]:
     """Return some keys whose lines in the memory are not those of ``acf``, with what is there.
 
-    Looks at the lines that decide about geometry and at both ends: enough to know whether another program has
-    loaded another configuration, and cheap enough for every connect.
+    Looks at the lines that decide about geometry, at both ends and at the keys ``also``: enough to know whether
+    another program has loaded another configuration, and cheap enough for every connect.
     """
-    probes = ["PIXELCOUNT", "LINECOUNT", "FRAMEMODE", "TAPLINE0", "PARAMETERS", "LINES", "STATES"]
+    probes = ["PIXELCOUNT", "LINECOUNT", "FRAMEMODE", "TAPLINE0", "PARAMETERS", "LINES", "STATES", *also]
     keys = list(acf.keys)
     chosen = {acf.line_number(key) for key in probes if key in acf} | {0, len(keys) - 1, len(keys) // 2}
     numbers = sorted(chosen)

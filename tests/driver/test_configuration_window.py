@@ -134,3 +134,14 @@ async def test_a_window_is_set_as_a_whole_although_it_is_cancelled(make_lab: Mak
         assert lab.archon.status.window.lines == lab.device.parameters["LINES"] == 10
         assert lab.device.applied.line_count == 12
         assert (lab.config, lab.archon.status.doubtful) == (ConfigState.APPLIED, frozenset())
+
+
+async def test_a_controller_that_was_restarted_has_lost_the_window(make_lab: MakeLab, acf: Acf) -> None:
+    async with make_lab() as lab:
+        await lab.archon.set_window(preskiplines=5)
+        await lab.archon.send_command("REBOOT")
+        await lab.down()
+        await lab.up()
+        assert lab.config is ConfigState.LOADED
+        assert lab.archon.status.window.preskiplines == 0
+        assert lab.archon.status.acf.keys == acf.keys
