@@ -1,8 +1,10 @@
 """Operations: what a client can ask for beyond an exposure.
 
-What changes the configuration or the power is refused during an exposure. A heater's target is not: a long exposure
-must not keep anybody from regulating the temperature.
+What changes the configuration or switches the power on is refused during an exposure. A heater's target is not: a long
+exposure must not keep anybody from regulating the temperature.
 """
+
+import asyncio
 
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState
@@ -19,6 +21,7 @@ class Operations:
         self.camera = camera
         self.filing: Filing = camera.filing
         self.controller: ArchonController = camera.controller
+        self._switching: set[asyncio.Task[None]] = set()  # the CCD power on
 
     def refused(self, message: str) -> None:
         """Show why something could not be done."""
@@ -44,10 +47,42 @@ class Operations:
         self.camera.show(self.controller.status.config_message)
 
     async def power(self, on: int) -> None:
-        """Switch the CCD power and wait until it has the new state."""
-        async with self.camera.undisturbed():
-            await self.controller.power(bool(on))
+        """Switch the CCD power and wait until it has the new state.
+
+        Off is for safety: it waits for nothing, cancels a switching on, and ends an exposure.
+        """
+        await (self._power_on() if on else self._power_off())
         self.camera.show(f"The CCD power is {self.controller.status.power.name}")
+
+    async def _power_on(self) -> None:
+        switching = asyncio.create_task(self._switch_on(), name="CCD power on")
+        self._switching.add(switching)
+        switching.add_done_callback(self._switching.discard)
+        try:
+            await asyncio.wait([switching])
+        finally:
+            switching.cancel()  # where nobody waits any more
+        if switching.cancelled():
+            raise StateError("the CCD power was switched off meanwhile")
+        switching.result()
+
+    async def _switch_on(self) -> None:
+        async with self.camera.undisturbed():
+            try:
+                await self.controller.power(True)
+            except StateError:  # half powered is worse than off
+                await self.controller.send_command("POWEROFF")
+                raise
+
+    async def _power_off(self) -> None:
+        if switching := set(self._switching):
+            for task in switching:
+                task.cancel()
+            await asyncio.wait(switching)
+        await self.camera.abort("aborted: the CCD power is switched off")
+        # At once, also in the middle of an upload, for whose end the other call waits.
+        await self.controller.send_command("POWEROFF")
+        await self.controller.power(False)
 
     async def bin(self, **factors: int) -> None:
         """Set the binning on the CCD, ``hbin`` or ``vbin``; 1 is none."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ class Bench:
     running: asyncio.Task[None]
     controlling: asyncio.Task[None]
 
-    @property
+    @cached_property
     def operations(self) -> Operations:
         return Operations(self.camera)
 

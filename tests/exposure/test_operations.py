@@ -29,7 +29,7 @@ async def test_acquire_and_stop(bench) -> None:
 
 CALLS: dict[str, Callable[[Operations], Awaitable[None]]] = {
     "load_config": lambda o: o.load_config(1),
-    "power": lambda o: o.power(0),
+    "power": lambda o: o.power(1),
     "bin": lambda o: o.bin(hbin=2),
     "set_data_type": lambda o: o.set_data_type(5),
     "set_shutter": lambda o: o.camera.set_shutter(True),
@@ -56,6 +56,79 @@ async def test_power(bench) -> None:
     assert bench.controller.status.power is Power.OFF
     await bench.operations.power(1)
     assert bench.controller.status.power is Power.ON
+
+
+async def test_power_off_ends_an_exposure(bench) -> None:
+    bench.camera.change(seconds=10.0)
+    client = bench.start()
+    await bench.until_phase(Phase.INTEGRATING)
+    await bench.operations.power(0)
+    await client
+    state = bench.camera.state
+    assert bench.controller.status.power is Power.OFF
+    assert (state.outcome, state.message) == (Outcome.ABORTED, "The CCD power is OFF")
+    bench.assert_resting()
+
+
+async def test_power_off_cancels_a_power_on(benches) -> None:
+    async with benches(powered=False) as bench:
+        bench.sim.faults.power_stuck = True
+        switching = asyncio.create_task(bench.operations.power(1))
+        await bench.until(lambda state: state.controller.power is Power.INTERMEDIATE)
+        bench.sim.faults.clear()
+        await bench.operations.power(0)
+        with pytest.raises(StateError, match="the CCD power was switched off meanwhile"):
+            await switching
+        assert await bench.controller.power() is Power.OFF
+        await bench.operations.power(1)
+        await bench.good()
+
+
+async def test_power_off_cancels_a_power_on_that_waits(benches) -> None:
+    async with benches(powered=False) as bench:
+        async with bench.camera.undisturbed():
+            switching = asyncio.create_task(bench.operations.power(1))
+            await asyncio.sleep(0)
+            await bench.operations.power(0)
+            with pytest.raises(StateError, match="switched off meanwhile"):
+                await switching
+        assert "POWERON" not in bench.device.commands[1:]
+
+
+async def test_power_off_does_not_wait_for_an_upload(bench, make_acf, tmp_path: Path) -> None:
+    path = tmp_path / "new.acf"
+    path.write_text("[CONFIG]\n" + "\n".join(make_acf().lines))
+    bench.controller.choose_config(str(path))
+    bench.sim.faults.delay_reply, bench.sim.faults.delay_seconds = "CLEARCONFIG", 0.3
+    loading = asyncio.create_task(bench.operations.load_config(1))
+    await bench.until(lambda state: state.controller.config is ConfigState.LOADING)
+    await bench.operations.power(0)
+    commands = bench.device.commands
+    assert commands.index("POWEROFF") < commands.index("APPLYALL")
+    await loading
+
+
+async def test_a_power_on_that_fails_ends_with_power_off(benches, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archon_ioc.driver.controller._POWER_SECONDS", 0.1)
+    async with benches(powered=False) as bench:
+        bench.sim.faults.power_stuck = True
+        with pytest.raises(StateError, match="the CCD power is INTERMEDIATE"):
+            await bench.operations.power(1)
+        assert "POWEROFF" in bench.device.commands
+        bench.sim.faults.clear()
+        await bench.until(lambda state: state.controller.power is Power.OFF)
+
+
+async def test_a_power_on_of_which_nobody_waits_for_the_end(benches) -> None:
+    async with benches(powered=False) as bench:
+        bench.sim.faults.power_stuck = True
+        client = asyncio.create_task(bench.operations.power(1))
+        await bench.until(lambda state: state.controller.power is Power.INTERMEDIATE)
+        client.cancel()
+        await asyncio.wait([client])
+        assert client.cancelled()
+        async with asyncio.timeout(5):
+            await bench.operations.bin(hbin=1)
 
 
 async def test_load_a_configuration(bench, make_acf, tmp_path: Path) -> None:
