@@ -5,8 +5,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -192,15 +192,26 @@ async def _expose(site: SiteConfig, simulate: bool, seconds: float, dark: bool, 
                 raise click.UsageError("--power-on needs an ACF")
             await controller.write_config(site.controller.acf, applyall=True, poweron=True)
         camera = Camera(controller, site)
-        running = asyncio.create_task(camera.run(), name="camera")
-        try:
+        async with _running(camera):
             await camera.live.until(lambda state: state.controller.is_up)
             camera.change(seconds=seconds, frame_type=FrameType.BACKGROUND if dark else FrameType.NORMAL)
             await camera.acquire()
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
         click.echo(camera.state.file.full_name)
+
+
+@asynccontextmanager
+async def _running(camera: Camera) -> AsyncGenerator[None]:
+    """Run the camera for the length of the block. However often it is told to stop, the hardware is stopped first."""
+    running = asyncio.create_task(camera.run(), name="camera")
+    try:
+        yield
+    finally:
+        running.cancel()
+        while not running.done():
+            with suppress(asyncio.CancelledError):  # the first one is on its way already
+                await asyncio.wait([running])
+    if not running.cancelled():
+        running.result()
 
 
 @main.command()

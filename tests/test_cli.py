@@ -1,6 +1,7 @@
 """The command line, called as a user does."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from archon_ioc import __version__
 from archon_ioc.acf.file import Acf
 from archon_ioc.app import demo_acf
 from archon_ioc.cli import main
-from archon_ioc.sim.device import SimArchon
+from archon_ioc.sim.device import Answer, SimArchon
 from archon_ioc.sim.server import SimServer
 
 
@@ -124,3 +125,35 @@ async def test_expose_without_a_controller_says_so(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "cannot connect to 127.0.0.1:9" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+class Watched(SimArchon):
+    """A simulated controller that says when it is told something."""
+
+    def __init__(self, *awaited: str) -> None:
+        self.told = {word: asyncio.Event() for word in awaited}
+        super().__init__(Acf.read(demo_acf()), applied=True, now=-10.0)
+        self.handle("POWERON", -10.0)
+
+    def handle(self, command: str, now: float) -> Answer:
+        for word, event in self.told.items():
+            if command.startswith(word):
+                event.set()
+        return super().handle(command, now)
+
+
+async def test_expose_leaves_the_detector_safe_however_often_it_is_stopped(tmp_path: Path) -> None:
+    device = Watched("RELEASETIMING", "FASTLOADPARAM", "RESETTIMING")
+    async with SimServer(device, speed=1.0) as sim, asyncio.timeout(30):
+        where = ("--host", "127.0.0.1", "--port", str(sim.port), "--data-dir", str(tmp_path))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "archon_ioc", "expose", "--seconds", "100", *where, stderr=subprocess.DEVNULL
+        )
+        await device.told["RELEASETIMING"].wait()
+        device.told["FASTLOADPARAM"].clear()
+        sim.faults.delay_reply, sim.faults.delay_seconds = "FASTLOADPARAM", 0.5
+        process.send_signal(signal.SIGINT)
+        await device.told["FASTLOADPARAM"].wait()
+        process.send_signal(signal.SIGINT)
+        await process.wait()
+    assert device.told["RESETTIMING"].is_set(), "it integrates on"
