@@ -184,6 +184,7 @@ async def test_times_and_numbers(bench) -> None:
     assert before - 0.001 <= start <= end <= after
     assert end - start == pytest.approx(0.25, abs=0.0011)
     assert header["EXPTIME"] == header["TELAPSE"] == 0.25
+    assert 0.25 < header["DARKTIME"] < 3.0, "a little more, by the clock of the controller, which is 20 times faster"
     assert Time(header["MJD-OBS"], format="mjd").unix == pytest.approx(start, abs=0.002)
     assert bench.camera.state.image.timestamp == pytest.approx(start, abs=0.001)
     assert (header["EXPOSURE"], header["FILENAME"]) == (1, "archon_0001.fits")
