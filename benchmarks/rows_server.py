@@ -10,7 +10,7 @@ from itertools import count, islice
 from turns import answer
 
 from archon_ioc import app
-from archon_ioc.config import SiteConfig
+from archon_ioc.config import ControllerConfig, SiteConfig
 from archon_ioc.exposure.operations import Operations
 from archon_ioc.pvs.camera_rows import CAMERA_ROWS, FITS_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS
@@ -20,7 +20,7 @@ from archon_ioc.serve.ca import CaServer
 
 def tables(rows: int) -> list[Table]:
     """Return tables of ``rows`` rows in all; their prefixes are ``0:``, ``1:`` and so on."""
-    ioc = app.join(SiteConfig())
+    ioc = app.join(SiteConfig(controller=ControllerConfig(host="127.0.0.1")))
     operations = Operations(ioc.camera)
     kinds = [(CAMERA_ROWS, ioc.camera.live), (CONTROLLER_ROWS, ioc.controller.live), (FITS_ROWS, ioc.camera.live)]
     made: list[Table] = []

@@ -169,7 +169,7 @@ def _check_names(settings: FileSettings, ccds: list[str]) -> None:
         naming = replace(naming, number=_free_number(naming, ccds))
     for name in map(naming.full_name, ccds):
         folder, file = os.path.split(name)
-        if not os.path.isdir(folder or "."):
+        if not os.path.isdir(folder or "."):  # noqa: PTH112 - Path.is_dir raises where nobody may look
             raise SaveError(name, f"there is no folder {folder}")
         if len(os.fsencode(file)) > _LONGEST_NAME:
             raise SaveError(name, f"the name is longer than {_LONGEST_NAME} bytes")

@@ -97,15 +97,14 @@ class Operations:
         async with self.camera.undisturbed():
             await self.controller.write_line("SAMPLEMODE", int(modes[index]))
 
-    def require_mono(self, index: int) -> None:
-        """Refuse every colour mode but Mono."""
-        if index:
-            raise InputError("an Archon's images are Mono")
+    def require(self, is_possible: bool, reason: str) -> None:
+        """Refuse what an Archon cannot do.
 
-    def require_two_dimensions(self, number: int) -> None:
-        """Refuse every number of dimensions but 2."""
-        if number != 2:
-            raise InputError("an image has 2 dimensions")
+        Raises:
+            InputError: with the reason.
+        """
+        if not is_possible:
+            raise InputError(reason)
 
     async def write_file(self, start: int) -> None:
         """Write the last image to disk and wait until it is there."""

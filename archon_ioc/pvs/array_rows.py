@@ -111,7 +111,7 @@ def _size_rows() -> Iterator[CameraPv]:
         doc="Number of dimensions, always 2",
         group=IMAGE_GROUP,
         read=lambda _: 2,
-        put=lambda o, value: o.require_two_dimensions(value),
+        put=lambda o, value: o.require(value == 2, "an image has 2 dimensions"),
     )
     yield _show("Dimensions", Array(10), "Sizes, fastest first", lambda s: (*size(s), *[0] * 8))
     yield _show("Dimensions", Array(10), "Sizes, fastest first", lambda s: (*size(s), *[0] * 8), rbv=False)

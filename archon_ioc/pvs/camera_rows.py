@@ -181,7 +181,7 @@ READOUT_ROWS: tuple[CameraPv, ...] = (
        read=next_data_type, put=lambda o, value: o.set_data_type(value), linked=True,
        more="Of the next image. UInt16 and UInt32 choose the controller's SAMPLEMODE, the others are refused."),
     Pv(name="ColorMode", kind=Choice(COLOR_MODES), doc="Mono, always", group=READOUT_GROUP,
-       read=lambda _: 0, put=lambda o, value: o.require_mono(value)),
+       read=lambda _: 0, put=lambda o, value: o.require(value == 0, "an image is Mono")),
     Pv(name="Temperature", kind=Float("C", 1, -250.0, 50.0), doc="Target of the first heater", group=CONTROLLER_GROUP,
        read=lambda s: heater_target(s.controller), put=lambda o, value: o.set_temperature(value), linked=True),
     Pv(name="TemperatureActual", kind=Float("C", 2), doc="Temperature of the CCD", group=CONTROLLER_GROUP,

@@ -197,7 +197,8 @@ def _heater_rows() -> Iterator[ControllerPv]:
                    MODULE_GROUP, _of_heater(lambda m, s=sensor: m.sensors.get(s)), optional=True)  # fmt: skip
     for heater in "AB":
         yield _row(f"HTR{heater}:ArchonHeaterOutput", Float("V", 3), f"Output {heater} of the first heater",
-                   MODULE_GROUP, _of_heater(lambda m, h=heater: getattr(m.heaters.get(h), "volts", None)), optional=True)  # fmt: skip
+                   MODULE_GROUP, _of_heater(lambda m, h=heater: getattr(m.heaters.get(h), "volts", None)),
+                   optional=True)  # fmt: skip
 
 
 def _of_heater(read: Callable[[ModuleStatus], Any]) -> Callable[[ControllerState], Any]:

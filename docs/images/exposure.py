@@ -24,5 +24,7 @@ raw.imshow(pixels, cmap="gray", vmin=pixels.min(), vmax=np.percentile(pixels, 99
 raw.set_title("as read: four amplifiers with their bias and overscan", fontsize=9)
 stretched.imshow(shown, cmap="gray", vmin=-30, vmax=120)
 stretched.set_title("median of each amplifier subtracted", fontsize=9)
-figure.suptitle(f"{header['FILENAME']}: {header['IMAGETYP']}, {header['EXPTIME']:g} s, {columns} x {rows} pixels", fontsize=10)
+figure.suptitle(
+    f"{header['FILENAME']}: {header['IMAGETYP']}, {header['EXPTIME']:g} s, {columns} x {rows} pixels", fontsize=10
+)
 figure.savefig(png, dpi=90)

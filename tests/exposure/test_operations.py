@@ -192,16 +192,10 @@ async def test_other_data_types(bench, index: int) -> None:
         await bench.operations.set_data_type(index)
 
 
-async def test_images_are_mono(bench) -> None:
-    bench.operations.require_mono(0)
-    with pytest.raises(InputError, match="Mono"):
-        bench.operations.require_mono(2)
-
-
-async def test_images_have_two_dimensions(bench) -> None:
-    bench.operations.require_two_dimensions(2)
-    with pytest.raises(InputError, match="2 dimensions"):
-        bench.operations.require_two_dimensions(3)
+def test_what_an_archon_cannot_do(bench) -> None:
+    bench.operations.require(True, "never told")
+    with pytest.raises(InputError, match="an image is Mono"):
+        bench.operations.require(False, "an image is Mono")
 
 
 async def test_binning_that_the_script_cannot_do(benches, make_acf) -> None:
