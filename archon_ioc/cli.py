@@ -23,7 +23,7 @@ from archon_ioc.errors import ArchonError
 from archon_ioc.export.files import stale, write
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.phase import Phase
-from archon_ioc.exposure.settings import FrameType
+from archon_ioc.exposure.settings import FrameType, ImageMode, TriggerMode
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.protocol import commands
 from archon_ioc.sim.device import SimArchon
@@ -194,8 +194,17 @@ async def _expose(site: SiteConfig, simulate: bool, seconds: float, dark: bool, 
         camera = Camera(controller, site)
         async with _running(camera):
             await camera.live.until(lambda state: state.controller.is_up)
-            camera.change(seconds=seconds, frame_type=FrameType.BACKGROUND if dark else FrameType.NORMAL)
-            await camera.acquire()
+            # For this exposure only: what is kept belongs to the IOC, whose next exposure must not become a dark.
+            settings = camera.state.settings.changed(
+                seconds=seconds,
+                frame_type=FrameType.BACKGROUND if dark else FrameType.NORMAL,
+                image_mode=ImageMode.SINGLE,
+                num_exposures=1,
+                trigger_mode=TriggerMode.INTERNAL,
+            )
+            await camera.acquire(settings)
+            if not camera.filing.settings.auto_save:
+                await camera.filing.write()
         click.echo(camera.state.file.full_name)
 
 

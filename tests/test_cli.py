@@ -1,6 +1,7 @@
 """The command line, called as a user does."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -118,6 +119,17 @@ async def test_expose_writes_a_file_without_epics(sim: SimServer, tmp_path: Path
     assert result.returncode == 0, result.stderr
     header = fits.getheader(result.stdout.strip())
     assert (header["IMAGETYP"], header["EXPTIME"]) == ("dark", 0.1)
+
+
+async def test_expose_changes_nothing_that_is_kept(sim: SimServer, tmp_path: Path) -> None:
+    kept = tmp_path / "state" / "settings.json"
+    kept.parent.mkdir()
+    kept.write_text(json.dumps({"seconds": 7.0, "image_mode": 2, "files": {"number": 5, "auto_save": False}}))
+    where = ("--host", "127.0.0.1", "--port", str(sim.port), "--acf", str(demo_acf()), "--data-dir", str(tmp_path))
+    result = await run("expose", "--seconds", "0.1", "--dark", "--power-on", *where)
+    assert result.returncode == 0, result.stderr
+    assert fits.getheader(result.stdout.strip())["IMAGETYP"] == "dark"
+    assert json.loads(kept.read_text()) == {"seconds": 7.0, "image_mode": 2, "files": {"number": 6, "auto_save": False}}
 
 
 async def test_expose_without_a_controller_says_so(tmp_path: Path) -> None:

@@ -214,8 +214,10 @@ class Camera:
         async with self._turn:
             yield
 
-    async def acquire(self) -> None:
-        """Take images as the settings say; return when all is done and on disk, or was aborted.
+    async def acquire(self, settings: ExposureSettings | None = None) -> None:
+        """Take images; return when all is done and on disk, or was aborted.
+
+        ``settings`` hold for this time only; by default they are those that are shown and kept.
 
         Raises:
             StateError: if it cannot begin now; the reason is shown as well.
@@ -225,7 +227,7 @@ class Camera:
         self._reason = self._publisher.problem = ""
         self._is_over = False
         # From here on a second request is refused, before anything is awaited.
-        current = asyncio.create_task(self._acquisition(self.state.settings), name="acquisition")
+        current = asyncio.create_task(self._acquisition(settings or self.state.settings), name="acquisition")
         current.add_done_callback(self._acquired)
         self._current = current
         # Only watched: the exposure belongs to the camera, not to the client.
