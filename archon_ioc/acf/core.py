@@ -40,6 +40,8 @@ class TimingCore:
         self.control: int = 0
         """The control bits, see `Bit`."""
         self.is_held = True
+        self.is_settled = False
+        """Whether the last `settle` ended because only a loop is left."""
         self._bodies: dict[tuple[int, int], _Body | None] = {}
         for name, value in (parameters or {}).items():
             self.load(name, value)
@@ -98,6 +100,7 @@ class TimingCore:
         """
         run = _Run(self.tick + limit, settles=True, before=before)
         self._run(run)
+        self.is_settled = run.is_idle or self.is_held
         return run.trace.trace()
 
     def _restart(self) -> Trace:
@@ -108,7 +111,9 @@ class TimingCore:
         """Ticks that are left of the instruction that has begun."""
         built = TraceBuilder()
         if self.program.instructions:
-            self._enter_state(self.program.instructions[0], built)
+            first = self.program.states[self.program.instructions[0].state].after(0)  # nothing is kept in reset
+            built.change(self.control, first)
+            self.control = first
         return built.trace()
 
     def _set(self, name: str, value: int) -> None:
@@ -259,7 +264,7 @@ class TimingCore:
         if cycle is None or not cycle.ticks:
             return
         if run.settles and not cycle.events:
-            run.is_over = True
+            run.is_over = run.is_idle = True
             return
         whole = max(run.until - self.tick, 0) // cycle.ticks
         run.trace.repeat(cycle, whole)
@@ -280,6 +285,7 @@ class _Run:
         self.settles = settles
         self.before = before
         self.is_over = False
+        self.is_idle = False
         self.trace = TraceBuilder()
         self._position: _Position | None = None
         self._mark = self.trace.mark()
