@@ -160,6 +160,7 @@ class _Compiler:
         self._parameters = self._read_parameters()
         self._constants = self._read_constants()
         self._labels: dict[str, int] = {}
+        self._size = 1  # a label at the very end is the start: the core goes round
 
     def program(self) -> Program:
         lines = list(self._split())
@@ -266,6 +267,7 @@ class _Compiler:
             address += sum(_is_state(item) for item in items)
             if items:
                 yield _Line(n, items)
+        self._size = max(address, 1)
 
     def _add_label(self, key: str, label: str, address: int) -> None:
         if label in self._labels:
@@ -318,7 +320,7 @@ class _Compiler:
             if condition.parameter not in self._parameters:
                 self._complain(key, f"there is no parameter {jump['condition']!r}", "parameter")
         count = self._count(key, jump["count"], least=1) if jump["count"] else ONCE
-        target = self._labels.get(jump["target"].upper(), 0)
+        target = self._labels.get(jump["target"].upper(), 0) % self._size
         return replace(before, action=action, target=target, count=count, condition=condition)
 
     def _count(self, key: str, text: str, *, least: int) -> Count:

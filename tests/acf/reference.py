@@ -47,7 +47,8 @@ class Reference:
         self.now = 0
         self.control = 0
         self.changes: list[tuple[int, int, int]] = []
-        self.hold()
+        self.is_held = True
+        self.reset()
         self.changes.clear()
 
     # What comes from outside, between two ticks
@@ -56,14 +57,13 @@ class Reference:
         self.parameters[name.upper()] = value
 
     def hold(self) -> None:
-        self.reset()
         self.is_held = True
+        self.reset()
 
     def release(self) -> None:
         self.is_held = False
 
     def reset(self) -> None:
-        self.is_held = False
         self.address = 0
         self.count = 0
         self.stack: list[tuple[int, int]] = []
