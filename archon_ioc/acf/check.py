@@ -1,0 +1,44 @@
+"""Check: what is wrong or doubtful in a configuration, before a controller and a detector find it."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.acf.finding import Finding, Found, Rule
+from archon_ioc.acf.rules import script
+from archon_ioc.acf.subject import Subject
+
+RULES: tuple[Rule, ...] = (*script.RULES,)
+"""Every rule, one per kind of finding."""
+
+_NUMBER = re.compile(r"(\d+)")
+_STOPPING = frozenset(rule.kind for rule in RULES if rule.stops_load)
+
+
+def check(acf: Acf, system: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
+    """Return what is wrong or doubtful in ``acf``, the worst first, in the order of the file.
+
+    ``system`` are the fields of the connected controller's SYSTEM reply: with them the modules that are really
+    there count, and what differs from the file's ``[SYSTEM]`` is told.
+    """
+    subject = Subject(acf, system)
+    findings = {_finding(rule, found): None for rule in RULES for found in rule.look(subject)}
+    return tuple(sorted(findings, key=_place))
+
+
+def reasons_to_refuse(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return those for which a configuration should not be loaded.
+
+    These are what the controller would refuse, and what endangers the detector.
+    """
+    return tuple(finding for finding in findings if finding.kind in _STOPPING)
+
+
+def _finding(rule: Rule, found: Found) -> Finding:
+    return Finding(rule.severity, found.key, rule.kind, found.why, found.remedy or rule.remedy)
+
+
+def _place(finding: Finding) -> tuple[int, int, list[str | int], str]:
+    """Return what to sort by: keys in the order of their numbers, LINE9 before LINE10."""
+    natural = [int(part) if part.isdecimal() else part for part in _NUMBER.split(finding.key)]
+    return -finding.severity, finding.line or 0, natural, finding.kind

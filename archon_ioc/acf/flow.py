@@ -1,0 +1,157 @@
+"""Flow: where a timing script can come to, and how its routines call each other, without executing it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from archon_ioc.acf.script import Action, Instruction, Program
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """The code that a CALL of an address executes, up to its RETURNs.
+
+    ``falls_into`` are the routines into which it runs without a jump, ``leaves`` the addresses outside of it to
+    which it jumps, ``calls`` those that it calls. All are addresses.
+    """
+
+    start: int
+    body: frozenset[int]
+    returns: tuple[int, ...]
+    falls_into: tuple[int, ...]
+    leaves: tuple[int, ...]
+    calls: frozenset[int]
+
+
+class Flow:
+    """The flow of a compiled script. Every condition may hold or not, every count may be zero or not.
+
+    ``spelling`` gives the labels as the script writes them by their names in upper case.
+    """
+
+    def __init__(self, program: Program, spelling: Mapping[str, str] | None = None) -> None:
+        self.program = program
+        self._spelling = spelling or {}
+        self.instructions = program.instructions
+
+    def key(self, address: int) -> str:
+        """Return the key of the line of an instruction."""
+        return f"LINE{self.instructions[address].line}"
+
+    def label(self, address: int) -> str:
+        """Return the name of the label at an address."""
+        names = (name for name, at in self.program.labels.items() if at % len(self.instructions) == address)
+        name = next(names, f"address {address}")
+        return self._spelling.get(name, name)
+
+    def next_of(self, address: int) -> int | None:
+        """Return where control goes without a jump, None if this instruction always jumps."""
+        instruction = self.instructions[address]
+        if instruction.action in (Action.GOTO, Action.RETURN) and instruction.condition is None:
+            return None
+        return (address + 1) % len(self.instructions)
+
+    @cached_property
+    def called(self) -> frozenset[int]:
+        """The addresses that something calls."""
+        return frozenset(self._target(i) for i in self.instructions if i.action is Action.CALL)
+
+    @cached_property
+    def reachable(self) -> frozenset[int]:
+        """The instructions that can be executed."""
+        return self._walk(Action.GOTO, Action.CALL)
+
+    @cached_property
+    def main(self) -> frozenset[int]:
+        """The instructions that can be executed outside of any call."""
+        return self._walk(Action.GOTO)
+
+    def _walk(self, *jumps: Action) -> frozenset[int]:
+        found: set[int] = set()
+        waiting = [0] if self.instructions else []
+        while waiting:
+            address = waiting.pop()
+            if address in found:
+                continue
+            found.add(address)
+            waiting += self._followers(address, jumps)
+        return frozenset(found)
+
+    def _followers(self, address: int, jumps: tuple[Action, ...]) -> Iterator[int]:
+        following, instruction = self.next_of(address), self.instructions[address]
+        if following is not None:
+            yield following
+        if instruction.action in jumps:
+            yield self._target(instruction)
+
+    def _target(self, instruction: Instruction) -> int:
+        """Return where a jump leads; a label behind the last instruction is the first one."""
+        return instruction.target % len(self.instructions)
+
+    @cached_property
+    def routines(self) -> dict[int, Routine]:
+        """The routines that reachable code calls, by their addresses."""
+        starts = {
+            self._target(self.instructions[at]) for at in self.reachable if self.instructions[at].action is Action.CALL
+        }
+        return {start: self._routine(start) for start in sorted(starts)}
+
+    def _routine(self, start: int) -> Routine:
+        body: set[int] = set()
+        falls: set[int] = set()
+        leaves: set[int] = set()
+        waiting = [start]
+        while waiting:
+            address = waiting.pop()
+            if address in body:
+                continue
+            body.add(address)
+            following, instruction = self.next_of(address), self.instructions[address]
+            if following is not None:
+                (falls.add if self._is_other(following, start) else waiting.append)(following)
+            if instruction.action is Action.GOTO:
+                (leaves.add if self._is_outside(self._target(instruction), start) else waiting.append)(
+                    self._target(instruction)
+                )
+        inside = [(at, self.instructions[at]) for at in sorted(body)]
+        return Routine(
+            start,
+            frozenset(body),
+            tuple(at for at, instruction in inside if instruction.action is Action.RETURN),
+            tuple(sorted(falls)),
+            tuple(sorted(leaves)),
+            frozenset(self._target(i) for _, i in inside if i.action is Action.CALL),
+        )
+
+    def _is_other(self, address: int, start: int) -> bool:
+        return address != start and (address in self.called or address == 0)
+
+    def _is_outside(self, address: int, start: int) -> bool:
+        return self._is_other(address, start) or (address in self.main and start not in self.main)
+
+    def deepest(self) -> tuple[int, ...]:
+        """Return the longest chain of calls, as addresses; of routines that call themselves, one round."""
+        chains: dict[int, tuple[int, ...]] = {}
+
+        def chain(start: int, above: tuple[int, ...]) -> tuple[int, ...]:
+            if start in above:
+                return ()
+            if start not in chains:
+                below = (chain(called, (*above, start)) for called in self.routines[start].calls)
+                chains[start] = (start, *max(below, key=len, default=()))
+            return chains[start]
+
+        return max((chain(start, ()) for start in self.routines), key=len, default=())
+
+    def recursive(self) -> Iterator[int]:
+        """Yield the routines that can come to call themselves."""
+        for start, routine in self.routines.items():
+            seen: set[int] = set()
+            waiting = list(routine.calls)
+            while waiting:
+                called = waiting.pop()
+                if called not in seen:
+                    seen.add(called)
+                    waiting += self.routines[called].calls
+            if start in seen:
+                yield start
