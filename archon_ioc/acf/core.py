@@ -93,12 +93,12 @@ class TimingCore:
         self.tick += rest
         return run.trace.trace()
 
-    def settle(self, limit: int, *, before: int = 0) -> Trace:
+    def settle(self, limit: int, *, before_frame: bool = False) -> Trace:
         """Run until only a loop is left in which the control bits stay as they are, ``limit`` ticks at most.
 
-        It also ends before a state that would raise one of the bits ``before``.
+        With ``before_frame`` it also ends before a state that would raise FRAME.
         """
-        run = _Run(self.tick + limit, settles=True, before=before)
+        run = _Run(self.tick + limit, settles=True, before_frame=before_frame)
         self._run(run)
         self.is_settled = run.is_idle or self.is_held
         return run.trace.trace()
@@ -129,7 +129,7 @@ class TimingCore:
         """Execute one instruction, or what is left of it, or whole iterations after it."""
         instruction = self.program.instructions[self._pc]
         if self._left is None:
-            if self._would_raise(instruction, run.before):
+            if run.before_frame and self._would_raise_frame(instruction):
                 run.is_over = True
                 return
             self._left = self._begin(instruction, run.trace)
@@ -141,12 +141,15 @@ class TimingCore:
             self._left = None
             self._hand_on(instruction, run)
 
-    def _would_raise(self, instruction: Instruction, bits: int) -> bool:
+    def _would_raise_frame(self, instruction: Instruction) -> bool:
         after = self.program.states[instruction.state].after(self.control)
-        return bool(after & ~self.control & bits)
+        return bool(self._ticks(instruction) and after & ~self.control & Bit.FRAME)
+
+    def _ticks(self, instruction: Instruction) -> int:
+        return max(instruction.ticks.value(self.parameters), instruction.shortest)
 
     def _begin(self, instruction: Instruction, trace: TraceBuilder) -> int:
-        ticks = max(instruction.ticks.value(self.parameters), instruction.shortest)
+        ticks = self._ticks(instruction)
         if ticks:
             self._enter_state(instruction, trace)
         return ticks
@@ -218,7 +221,7 @@ class TimingCore:
         for _ in range(_LONGEST_BODY):
             instruction = program.instructions[pc]
             state = program.states[instruction.state]
-            ticks = max(instruction.ticks.value(self.parameters), instruction.shortest)
+            ticks = self._ticks(instruction)
             after = state.after(control) if ticks else control
             if instruction.steps or after & ~control & Bit.FRAME:
                 return None  # counts parameters, or `settle` may have to end here
@@ -280,10 +283,10 @@ _Position = tuple[int, int, tuple[tuple[int, int], ...], int, tuple[int, ...]]
 class _Run:
     """One run of the core: how far it goes, what it did, and where it was (Brent's way to find a cycle)."""
 
-    def __init__(self, until: int, *, settles: bool = False, before: int = 0) -> None:
+    def __init__(self, until: int, *, settles: bool = False, before_frame: bool = False) -> None:
         self.until = until
         self.settles = settles
-        self.before = before
+        self.before_frame = before_frame
         self.is_over = False
         self.is_idle = False
         self.trace = TraceBuilder()
