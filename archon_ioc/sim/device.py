@@ -15,11 +15,12 @@ from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.frames import Bytes, FrameBuffers, ticks
 from archon_ioc.sim.memory import ConfigMemory, Part, merged, module_keys
 from archon_ioc.sim.power import PowerSequence
-from archon_ioc.sim.sequencer import Sequencer
+from archon_ioc.sim.sequencer import Phase, Sequencer
 from archon_ioc.sim.status import StatusBoard, system_fields
 
 _COUNTER_LIMIT = (1 << 20) - 1  # counters of the timing core have 20 bits
 _LOG_LENGTH = 256
+_REV_H = 7
 _EMPTY = Acf(MappingProxyType({}))
 
 
@@ -73,6 +74,9 @@ class SimArchon:
         self._instant = instant
         self._booted_at = now
         self._frames = FrameBuffers(self.faults)
+        self._lost_clock = False
+        self.boots = 0
+        """How often it has started: clients that were connected before are not any more."""
         self._boot()
         self._status.refresh(0.0)  # it was switched on a while ago
         if applied:
@@ -93,6 +97,11 @@ class SimArchon:
         """The configuration that is in effect."""
         return self._applied
 
+    @property
+    def is_rev_h(self) -> bool:
+        """Whether the backplane is a Rev H: it serves more clients and echoes references as they are."""
+        return int(self._system["BACKPLANE_REV"]) >= _REV_H
+
     def set_instant(self) -> None:
         """Let integrations, readouts and ramps take no time from now on."""
         self._instant = self._power.instant = True
@@ -100,8 +109,8 @@ class SimArchon:
 
     def handle(self, command: str, now: float) -> Answer:
         """Do one command and return its answer; unknown commands are answered with silence."""
-        at = now - self._booted_at
         self.advance(now)
+        at = now - self._booted_at
         for prefix, act in self._commands:
             if command.startswith(prefix):
                 return self._act(act, command, command[len(prefix) :], at)
@@ -109,13 +118,26 @@ class SimArchon:
 
     def advance(self, now: float) -> None:
         """Let everything happen that is due at ``now``."""
+        self._misbehave(now - self._booted_at)
         at = now - self._booted_at
-        self._sequencer.advance(at)
+        if not self.faults.sync_dead:
+            self._sequencer.advance(at)
         if self.faults.rail and self._power.is_wanted:
             self._power.trip(at)
             self._sequencer.is_powered = False
             self._status.refresh(at)
             self.log(f"Power supply fault: {self.faults.rail}")
+
+    def _misbehave(self, at: float) -> None:
+        """Let those faults happen that wait for nobody's command."""
+        if self.faults.lost_lock:
+            self._frames.lock(0)
+        if self.faults.reboot_in_exposure and self._sequencer.phase is Phase.INTEGRATING:
+            self.faults.reboot_in_exposure = False
+            self._restart(at, last_frame=0)
+        if self._lost_clock and not self.faults.sync_dead:
+            self._restart(at, last_frame=0)  # manual: a unit without its clock hangs, and reboots when it returns
+        self._lost_clock = self.faults.sync_dead
 
     def trigger_in(self, now: float) -> None:
         """Pulse Trigger In: with TRIGINENABLE the timing core restarts at its first line (manual, triggers)."""
@@ -138,6 +160,7 @@ class SimArchon:
         return buffer.read(offset, count)
 
     def _boot(self) -> None:
+        self.boots += 1
         self._applied = _EMPTY
         self._memory = ConfigMemory(self._flash)
         self._log: deque[str] = deque(maxlen=_LOG_LENGTH)

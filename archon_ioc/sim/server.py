@@ -1,21 +1,20 @@
 """SimServer: a simulated controller on a TCP port."""
 
 import asyncio
-import logging
 import socket
-from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from archon_ioc.sim.clock import Clock
 from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.frames import Buffer
+from archon_ioc.sim.listener import Listener
 from archon_ioc.sim.scene import Scene, StarField
 from archon_ioc.sim.session import Bench, HungUpError, Session
 
-log = logging.getLogger(__name__)
+_TICK_SECONDS = 0.4  # the device is brought up to date so often, also when nobody asks it
 
 
 @dataclass(eq=False)
@@ -23,10 +22,12 @@ class SimServer:
     """Serves a `SimArchon`; an async context manager that owns the port and every connection.
 
     ``speed`` makes the simulated time run faster than the wall clock; 0 lets integrations, readouts and ramps
-    take no time at all. ``latency`` scales the measured time between command and reply, 0 for none.
-    ``fetch_rate`` limits a fetch, in bytes per second. A Rev F serves one client: a further one is connected
-    but not served until one leaves (what a real one does with it is not known); ``max_clients`` is 4 for a
-    Rev H.
+    take no time at all. ``latency`` scales the measured time between command and reply and ``fetch_rate`` limits a
+    fetch, in bytes per second; unless they are given both follow the speed: as real controllers on a gigabit network
+    at 1, without any limit at 0. ``clock`` is for controllers that share one; it brings its own speed.
+
+    A Rev F serves one client, a Rev H four, unless ``max_clients`` says otherwise. What a real one does with a
+    further client is not known: it is connected but not served until one leaves, or with ``refuses`` closed at once.
     """
 
     device: SimArchon
@@ -34,22 +35,24 @@ class SimServer:
     port: int = 0
     """The port; 0 until a free one is found."""
     _: KW_ONLY
-    latency: float = 0.0
+    latency: float | None = None
     speed: float = 20.0
     scene: Scene = field(default_factory=StarField)
     fetch_rate: float | None = None
-    max_clients: int = 1
+    max_clients: int | None = None
+    refuses: bool = False
+    clock: Clock | None = None
 
     def __post_init__(self) -> None:
-        if self.speed == 0:
+        self._clock = self.clock or Clock(self.speed)
+        if self._clock.speed == 0:
             self.device.set_instant()
-        self._bench = Bench(self.device, self.scene, lambda: self.now, self.latency, self.fetch_rate)
-        self._places = asyncio.Semaphore(self.max_clients)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._clients: set[socket.socket] = set()
-        self._failures: list[BaseException] = []
-        self._started_at = 0.0
-        self._listener: socket.socket
+        self._bench = Bench(
+            self.device, self.scene, self._clock, latency=self.latency, fetch_rate=self.fetch_rate
+        )  # fmt: skip
+        self._places = asyncio.Semaphore(self.max_clients or (4 if self.device.is_rev_h else 1))
+        self._listener = Listener(self._serve)
+        self._boots = self.device.boots
 
     @property
     def faults(self) -> Faults:
@@ -59,68 +62,44 @@ class SimServer:
     @property
     def now(self) -> float:
         """The simulated time in seconds: the ``now`` of the device."""
-        return (asyncio.get_running_loop().time() - self._started_at) * (self.speed or 1.0)
+        return self._clock.now
 
     async def __aenter__(self) -> Self:
-        self._started_at = asyncio.get_running_loop().time()
-        self._listener = socket.create_server((self.host, self.port))
-        self._listener.setblocking(False)
-        self.port = self._listener.getsockname()[1]
-        self._start(self._accept(self._listener), f"simulator on port {self.port}")
+        self.port = self._listener.open(self.host, self.port)
+        self._listener.start(self._tick(), f"time of port {self.port}")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
-        for opened in (self._listener, *self._clients):  # tasks that never began closed nothing
-            opened.close()
-        if self._failures:
-            raise self._failures[0]
+        await self._listener.close()
 
     def link_drop(self) -> None:
         """Cut every connection now."""
-        for client in self._clients:
-            with suppress(OSError):  # the client may have gone by itself
-                client.shutdown(socket.SHUT_RDWR)
+        self._listener.cut()
 
     def trigger_in(self) -> None:
         """Pulse Trigger In."""
         self.device.trigger_in(self.now)
 
-    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("simulator: %s failed", task.get_name(), exc_info=error)
-            self._failures.append(error)
-
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
+    async def _tick(self) -> None:
         while True:
-            client, _ = await loop.sock_accept(listener)
-            self._clients.add(client)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._start(self._serve(client), f"client of port {self.port}")
+            await self._bench.advance()
+            if self.device.boots != self._boots:
+                self._boots = self.device.boots
+                self._listener.cut()
+            await asyncio.sleep(_TICK_SECONDS)
 
     async def _serve(self, client: socket.socket) -> None:
-        try:
-            async with self._places:
+        if self.refuses and self._places.locked():
+            return
+        async with self._places:
+            try:
                 await Session(client, self._bench, self._render_ahead).run()
-        except ConnectionError as error:
-            log.debug("simulator: a client left: %s", error)
-        except HungUpError:
-            self.link_drop()
-        finally:
-            self._clients.discard(client)
-            client.close()
+            except HungUpError as hung_up:
+                if hung_up.every:
+                    self._boots = self.device.boots
+                    self._listener.cut()
 
     def _render_ahead(self, buffer: Buffer) -> None:
-        self._start(self._bench.render(buffer), f"pixels for port {self.port}")
+        self._listener.start(self._bench.render(buffer), f"pixels for port {self.port}")

@@ -3,44 +3,84 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
 from archon_ioc.protocol.wire import BLOCK_SIZE, RECORD_SIZE, encode_rejection, encode_reply
+from archon_ioc.sim.clock import Clock
 from archon_ioc.sim.device import REJECTED, Answer, BlockRequest, Restart, SimArchon
 from archon_ioc.sim.frames import Buffer, Bytes
-from archon_ioc.sim.latency import latency
+from archon_ioc.sim.latency import Latency
+from archon_ioc.sim.listener import reset_on_close
 from archon_ioc.sim.scene import Scene
+
+GIGABIT = 100 << 20
+"""Bytes per second of a fetch over gigabit Ethernet (measured on real controllers)."""
 
 _READ_SIZE = 8192  # some hundred commands: answering them takes about 2 ms
 _LONGEST_LINE = 65536
 _CHUNK_BLOCKS = 512
+_CHUNK_SECONDS = 0.01
+_TIMER_SECONDS = 0.001  # an event loop wakes up in steps of 1 ms: aim at the middle of one
 _GARBAGE = b"\x00\xff!garbage!"
 _HEX = frozenset(b"0123456789ABCDEFabcdef")
 _PARSING = ("APPLY", "LOADTIMING")
-"""Commands that parse the whole configuration: 10 ms that the event loop should not spend."""
+"""Commands that parse the whole configuration: 10 ms and more that the event loop should not spend."""
 
 
 class HungUpError(Exception):
-    """The simulator ends this connection on purpose."""
+    """The simulator ends connections on purpose: ``every`` one, or this one."""
+
+    def __init__(self, *, every: bool) -> None:
+        super().__init__()
+        self.every = every
 
 
 @dataclass(slots=True)
 class Bench:
-    """What all clients of one simulated controller share."""
+    """What all clients of one simulated controller share. The times are by the wall clock."""
 
     device: SimArchon
     scene: Scene
-    clock: Callable[[], float]
-    """The simulated time in seconds."""
-    latency: float = 0.0
+    clock: Clock
+    _: KW_ONLY
+    latency: float | None = None
+    """Scale of the measured times between command and reply; None: as fast as the clock."""
     fetch_rate: float | None = None
+    """Bytes per second of a fetch; None: a gigabit network, as fast as the clock."""
+    latencies: Latency = field(default_factory=Latency)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a command is done: the controller does one at a time."""
+    """Held while a command is done and answered: the controller does one at a time."""
     rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
     busy_until: float = 0.0
     """When the command before is done, in the loop's time: what came meanwhile waits from then on."""
+
+    def reply_seconds(self, command: str) -> float:
+        """Return how long the controller takes to answer a command."""
+        scale = self.latency
+        if scale is None:
+            scale = 1 / self.clock.speed if self.clock.speed else 0.0
+        return self.latencies.seconds(command) * scale
+
+    def seconds_of(self, count: int) -> float:
+        """Return how long so many bytes of a fetch take."""
+        rate = self.fetch_rate
+        if rate is None:
+            rate = GIGABIT * self.clock.speed
+        return count / rate if rate else 0.0
+
+    async def ask(self, command: str) -> Answer:
+        """Do a command now, however busy the controller is."""
+        async with self.clock.lock:
+            if command.startswith(_PARSING):
+                return await asyncio.to_thread(self.device.handle, command, self.clock.now)
+            return self.device.handle(command, self.clock.now)
+
+    async def advance(self) -> None:
+        """Let everything happen that is due now."""
+        async with self.clock.lock:
+            self.device.advance(self.clock.now)
 
     async def render(self, buffer: Buffer) -> None:
         """Make the pixels of a buffer's frame, in a thread, if nobody has made them yet."""
@@ -56,6 +96,14 @@ class Bench:
         buffer = self.device.frames.buffers[self.device.frames.write_buffer - 1]
         return buffer if buffer.image is None else None
 
+    async def payload(self, address: int, count: int) -> Bytes:
+        """Return what the frame memory holds now."""
+        await self.advance()
+        buffer, _ = self.device.frames.find(address, count)
+        await self.render(buffer)
+        async with self.clock.lock:
+            return self.device.read(address, count, self.clock.now)
+
 
 class Session:
     """The conversation with one client."""
@@ -63,7 +111,9 @@ class Session:
     def __init__(self, client: socket.socket, bench: Bench, render_ahead: Callable[[Buffer], None]) -> None:
         self._client = client
         self._bench = bench
+        self._faults = bench.device.faults
         self._render_ahead = render_ahead
+        self._boots = bench.device.boots
         self._loop = asyncio.get_running_loop()
         self._out = bytearray()
 
@@ -71,7 +121,7 @@ class Session:
         """Answer until the client leaves.
 
         Raises:
-            HungUpError: if the simulator has to cut the connection.
+            HungUpError: if the simulator has to cut connections.
         """
         pending = b""
         while received := await self._loop.sock_recv(self._client, _READ_SIZE):
@@ -87,36 +137,43 @@ class Session:
 
     async def _answer_line(self, line: bytes, arrived: float) -> None:
         start = line.find(b">") + 1
-        ref = line[start : start + 2].upper()
-        if not start or len(ref) < 2 or not _HEX.issuperset(ref):
+        ref = line[start : start + 2]
+        if not start or len(ref) < 2 or not _HEX.issuperset(ref) or self._faults.hang:
             return
         command = line[start + 2 :].removesuffix(b"\r").decode("latin-1")
-        if self._bench.latency:
-            await self._flush()
-            self._bench.busy_until = max(self._bench.busy_until, arrived) + latency(command) * self._bench.latency
-            await asyncio.sleep(self._bench.busy_until - self._loop.time())
+        if seconds := self._bench.reply_seconds(command):
+            await self._be_busy(seconds, arrived)
         async with self._bench.turn:
             answer = await self._answer(command)
-            await self._deliver(ref, command, answer)
+            await self._deliver(ref if self._bench.device.is_rev_h else ref.upper(), command, answer)
+
+    async def _be_busy(self, seconds: float, arrived: float) -> None:
+        bench = self._bench
+        bench.busy_until = max(bench.busy_until, arrived) + seconds
+        if bench.busy_until - self._loop.time() > _TIMER_SECONDS / 2:
+            await self._flush()
+            await self._wait_until(bench.busy_until)
 
     async def _answer(self, command: str) -> Answer:
-        device = self._bench.device
-        if device.faults.strikes("reject", command):
-            device.log(f"{command[:40]}: rejected on purpose")
+        bench = self._bench
+        if self._faults.strikes("reject", command):
+            bench.device.log(f"{command[:40]}: rejected on purpose")
             return REJECTED
-        if command.startswith(_PARSING):
-            return await asyncio.to_thread(device.handle, command, self._bench.clock())
-        return device.handle(command, self._bench.clock())
+        answer = await bench.ask("REBOOT" if self._faults.strikes("reboot", command) else command)
+        if isinstance(answer, Restart) or bench.device.boots != self._boots:
+            raise HungUpError(every=True)
+        return answer
 
     async def _deliver(self, ref: bytes, command: str, answer: Answer) -> None:
-        faults = self._bench.device.faults
-        if isinstance(answer, Restart):
-            raise HungUpError
+        faults = self._faults
         if answer is None or faults.strikes("drop_reply", command):
             return
         if faults.strikes("delay_reply", command):
             await self._flush()
             await asyncio.sleep(faults.delay_seconds)
+        if faults.strikes("reset_link", command):
+            reset_on_close(self._client)
+            raise HungUpError(every=False)
         if faults.strikes("garbage", command):
             self._out += _GARBAGE
         if isinstance(answer, BlockRequest):
@@ -131,28 +188,30 @@ class Session:
             await self._loop.sock_sendall(self._client, out)
 
     async def _send_blocks(self, ref: bytes, request: BlockRequest) -> None:
-        limit = self._bench.device.faults.fetch_limit(RECORD_SIZE)
-        records = np.empty((_CHUNK_BLOCKS, RECORD_SIZE), np.uint8)
+        bench, limit = self._bench, self._faults.fetch_limit(RECORD_SIZE)
+        blocks = self._faults.fetch_end(request.blocks)
+        chunk = _chunk_blocks(bench.seconds_of(RECORD_SIZE))
+        records = np.empty((chunk, RECORD_SIZE), np.uint8)
         records[:, :4] = np.frombuffer(b"<%s:" % ref, np.uint8)
         started = self._loop.time()
         sent = 0
-        for first in range(0, request.blocks, _CHUNK_BLOCKS):
-            count = min(_CHUNK_BLOCKS, request.blocks - first)
-            payload = await self._payload(request.address + first * BLOCK_SIZE, count * BLOCK_SIZE)
+        for first in range(0, blocks, chunk):
+            count = min(chunk, blocks - first)
+            payload = await bench.payload(request.address + first * BLOCK_SIZE, count * BLOCK_SIZE)
             records[:count, 4:] = payload.reshape(count, BLOCK_SIZE)
             wire = records[:count].reshape(-1)
             if limit is not None and sent + len(wire) >= limit:
                 await self._loop.sock_sendall(self._client, wire[: limit - sent].data)
-                raise HungUpError
-            await self._loop.sock_sendall(self._client, wire.data)
+                raise HungUpError(every=False)
             sent += len(wire)
-            rate = self._bench.fetch_rate
-            # Also without a rate the loop has its turn: a fast reader would never let the socket fill up.
-            await asyncio.sleep(max(started + sent / rate - self._loop.time(), 0) if rate else 0)
+            await self._wait_until(started + bench.seconds_of(sent))
+            await self._loop.sock_sendall(self._client, wire.data)
 
-    async def _payload(self, address: int, count: int) -> Bytes:
-        now = self._bench.clock()
-        self._bench.device.advance(now)
-        buffer, _ = self._bench.device.frames.find(address, count)
-        await self._bench.render(buffer)
-        return self._bench.device.read(address, count, now)
+    async def _wait_until(self, due: float) -> None:
+        # At least the loop has its turn: a fast reader would never let the socket fill up.
+        await asyncio.sleep(max(due - self._loop.time() - _TIMER_SECONDS / 2, 0))
+
+
+def _chunk_blocks(seconds_of_one: float) -> int:
+    """Return how many blocks go at once, so that a slow fetch does not go by leaps."""
+    return min(_CHUNK_BLOCKS, max(round(_CHUNK_SECONDS / seconds_of_one), 1)) if seconds_of_one else _CHUNK_BLOCKS

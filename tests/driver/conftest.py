@@ -165,7 +165,7 @@ def make_lab(acf: Acf) -> MakeLab:
         **config: Any,
     ) -> AsyncIterator[Lab]:
         device = kind(flash, applied=applied, line_seconds=line_seconds)
-        async with SimServer(device, speed=speed, scene=TestPattern()) as server:
+        async with SimServer(device, speed=speed, latency=0.0, scene=TestPattern()) as server:
             settings = ControllerConfig(**(QUICK | config))
             archon = ArchonController("127.0.0.1", server.port, config=settings, script=script)
             try:
