@@ -85,7 +85,7 @@ class StatusBoard:
 
     def refresh(self, at: float) -> None:
         """Refresh at once, as after a change of the power; without polling nothing happens."""
-        if self._polling:
+        if self._polling and not self._faults.status_invalid:
             self._poll(at)
             self._count += 1
             self._readings = self._read(at)
@@ -93,12 +93,12 @@ class StatusBoard:
     def report(self, at: float, log_entries: int) -> str:
         """Return the text of a STATUS reply."""
         self._poll(at)
-        valid = int(self._count > 0)
+        valid = int(self._count > 0 and not self._faults.status_invalid)
         return f"VALID={valid} COUNT={self._count} LOG={log_entries} {self._readings or self._read(at)} "
 
     def _poll(self, at: float) -> None:
         periods = int((at - self._counted_at) / _REFRESH_SECONDS + 1e-6) if self._polling else 0
-        if periods > 0:
+        if periods > 0 and not self._faults.status_invalid:
             self._count += periods
             self._counted_at += periods * _REFRESH_SECONDS
             self._readings = self._read(at)
