@@ -53,6 +53,12 @@ class TimingCore:
         return self.program.instructions[self._pc].line if self.program.instructions else 0
 
     @property
+    def routine(self) -> str:
+        """The label, in upper case, above the instruction that is being executed; empty if there is none."""
+        above = [(at, label) for label, at in self.program.labels.items() if at <= self._pc]
+        return max(above)[1] if above else ""
+
+    @property
     def state(self) -> int:
         """The n of STATEn of the instruction that is being executed."""
         return self.program.instructions[self._pc].state if self.program.instructions else 0
