@@ -147,7 +147,7 @@ BAD = {
     "no key": (config("=1"), "line 2: '=1' is not KEY=VALUE"),
     "two values": (config("A=1", "B=2", "A=3"), "line 4: A was given another value before"),
     "wrong count": (config("LINES=many"), "LINES='many': not a whole number"),
-    "negative count": (config("PIXELCOUNT=-1"), "PIXELCOUNT='-1': not a whole number"),
+    "negative count": (config("PIXELCOUNT=-1"), "PIXELCOUNT='-1': not from 1 to 65535"),
     "empty count": (config("TAPLINES="), "TAPLINES='': not a whole number"),
     "no pixels": (config("PIXELCOUNT=0"), "PIXELCOUNT='0': not from 1 to 65535"),
     "too many parameters": (config("PARAMETERS=1000000000"), "not from 0 to 255"),
