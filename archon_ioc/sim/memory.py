@@ -6,6 +6,8 @@ from enum import Enum
 from types import MappingProxyType
 
 from archon_ioc.acf.file import Acf
+from archon_ioc.acf.keys import pattern_of
+from archon_ioc.acf.keyspec import Apply
 from archon_ioc.errors import ConfigError
 from archon_ioc.protocol.commands import CONFIG_LINE_LENGTH, CONFIG_LINES
 from archon_ioc.sim.frames import Geometry
@@ -17,15 +19,12 @@ _BIAS_LEVEL = re.compile(r"MOD\d+/(LVLC|LVHC|HVLC|HVHC|XVP|XVN)_V\d+")
 
 
 class Part(Enum):
-    """The keys that one narrow command applies (protocol sheet, "Which APPLY for which key")."""
+    """The keys that one narrow command applies, as the catalogue says."""
 
-    CDS = re.compile(
-        r"SH[PD][12]|ADXCDS|ADXRAW|PCLKDELAY|PIXELCOUNT|LINECOUNT|FRAMEMODE|SAMPLEMODE|LINESCAN|BIGBUF"
-        r"|TAPLINES|TAPLINE\d+|RAW\w+"
-    )
-    SYSTEM = re.compile(r"TRIG\w+|FANDISABLE|EXTCLOCK")
-    TIMING = re.compile(r"LINES|LINE\d+|STATES|STATE\d+/.*|CONSTANTS|CONSTANT\d+|PARAMETERS|PARAMETER\d+")
-    PARAMETERS = re.compile(r"PARAMETERS|PARAMETER\d+")
+    CDS = pattern_of([Apply.CDS])
+    SYSTEM = pattern_of([Apply.SYSTEM])
+    TIMING = pattern_of([Apply.TIMING, Apply.PARAMETERS])
+    PARAMETERS = pattern_of([Apply.PARAMETERS])
 
 
 def module_keys(slot: int, *, only_dio: bool = False) -> re.Pattern[str]:
