@@ -158,7 +158,7 @@ def _biases(name: str, modules: Modules, volts: _Range, milliamperes: float | No
     rows = [
         _text(f"{name}_LABELi", "Name of a bias", modules, channels),
         _number((f"{name}_Vi", "Level of a bias", "V"), volts, modules, channels),
-        _whole((f"{name}_ORDERi", "Step of the power-up, from 0", ""), (0, 255), modules, channels),
+        _whole((f"{name}_ORDERi", "Step of the power-up, from 0", ""), (0, None), modules, channels),
     ]
     if is_extreme or is_strong:
         rows.append(_choice(f"{name}_ENABLEi", "Connect the output", modules, indices=channels))
@@ -222,6 +222,17 @@ HEATERS: tuple[KeySpec, ...] = (
 )
 
 
+_SWITCH = {0: "off", 1: "on", 2: "as it is"}
+_ATLAS = frozenset({ModuleType.ATLAS})
+
+ATLAS: tuple[KeySpec, ...] = (
+    _choice("TECENABLE", "Thermoelectric cooler", _ATLAS, _SWITCH),
+    _choice("IONENABLE", "Ion pump", _ATLAS, _SWITCH),
+    _choice("LEDi", "Light", _ATLAS, _SWITCH, range(1, 9)),
+)
+"""The Atlas module, which the manual does not describe: as the vendor's program writes it."""
+
+
 def _digital(name: str, meaning: str, modules: Modules, indices: range | tuple[int, ...]) -> KeySpec:
     return KeySpec(f"MODm/{name}", meaning, Kind.CHOICE, Apply.DIO, choices={0: "input", 1: "output"},
                    modules=modules, indices=indices)  # fmt: skip
@@ -247,7 +258,7 @@ DIGITAL: tuple[KeySpec, ...] = (
             modules=_EIGHT_DIO | _FOUR_DIO),
     KeySpec("MODm/VCPU_LINEi", "Line of the module's own program", Kind.TEXT, Apply.DIO,
             modules=_EIGHT_DIO | _FOUR_DIO, indices=range(511)),
-    KeySpec("MODm/VCPU_INREGi", "Input register of the module's own program", Kind.INT, Apply.DIO, low=0, high=65535,
+    KeySpec("MODm/VCPU_INREGi", "Input register of the module's own program", Kind.INT, Apply.DIO, low=0,
             modules=_EIGHT_DIO | _FOUR_DIO, indices=range(16)),
 )  # fmt: skip
 
@@ -261,6 +272,7 @@ GROUPS: tuple[tuple[str, tuple[KeySpec, ...]], ...] = (
     ("Biases", BIASES),
     ("Heaters and sensors", HEATERS),
     ("Digital lines and VCPU", DIGITAL),
+    ("Atlas module", ATLAS),
 )
 """The whole catalogue in the order of the reference page, with the headings."""
 
