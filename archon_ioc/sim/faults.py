@@ -9,6 +9,12 @@ from archon_ioc.protocol.replies import RAILS
 
 _YES, _NO = ("", "1", "on", "yes", "true"), ("0", "off", "no", "false")
 
+_PLACES = {
+    "bias_short": ("MOD9/HVHC1", r"MOD\d+/(LV[LH]C|HV[LH]C|XV[PN]|MAG|OFS)\d+"),
+    "open_sensor": ("MOD2/TEMPA", r"MOD\d+/TEMP[ABC]"),
+    "heater_cut": ("MOD2/HEATERA", r"MOD\d+/HEATER[AB]"),
+}
+
 
 @dataclass(slots=True)
 class Faults:
@@ -55,7 +61,17 @@ class Faults:
     rail: str = ""
     """This supply rail (``"P5V"``) breaks down: POWERGOOD is 0 and the relays open."""
     overheat: bool = False
-    """OVERHEAT is 1."""
+    """The controller is 50 °C too hot, and OVERHEAT is 1."""
+    bias_short: str = ""
+    """This bias channel (``"MOD9/HVHC1"``) is shorted to ground: it is in current limit."""
+    open_sensor: str = ""
+    """The wire of this temperature sensor (``"MOD2/TEMPA"``) is broken."""
+    heater_cut: str = ""
+    """This heater (``"MOD2/HEATERA"``) is switched off as by a limit of its sensor, forced or not."""
+    cooling_lost: bool = False
+    """The coolers of the cryostats stop: everything warms up."""
+    adc_latency: int = 0
+    """At APPLYALL the log says that the ADCs of this slot have an unexpected latency."""
     status_invalid: bool = False
     """VALID is 0, and the readings of STATUS stay as they are."""
 
@@ -147,6 +163,10 @@ def _parsed(name: str, value: str) -> object:
 def _text(name: str, value: str) -> str:
     if name == "rail" and value not in RAILS:
         raise InputError(f"rail is one of {', '.join(RAILS)}, not {value!r}")
-    if name != "rail" and not re.match("[A-Z]", value):
+    if name in _PLACES:
+        example, expression = _PLACES[name]
+        if not re.fullmatch(expression, value):
+            raise InputError(f"{name} is a place, {example} for instance, not {value!r}")
+    elif name != "rail" and not re.match("[A-Z]", value):
         raise InputError(f"{name} is the beginning of a command, WCONFIG0005 for instance, not {value!r}")
     return value
