@@ -5,23 +5,41 @@ from collections.abc import Iterable, Mapping
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.finding import Finding, Found, Rule
-from archon_ioc.acf.rules import script
+from archon_ioc.acf.roles import DEFAULT_NAMES
+from archon_ioc.acf.rules import biases, frames, heaters, lists, modules, script, start, states, values
 from archon_ioc.acf.subject import Subject
+from archon_ioc.config import ScriptConfig
 
-RULES: tuple[Rule, ...] = (*script.RULES,)
+GROUPS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
+    ("Keys", values.RULES),
+    ("Lists", lists.RULES),
+    ("Modules", modules.RULES),
+    ("Timing script", script.RULES),
+    ("States", states.RULES),
+    ("Frames", frames.RULES),
+    ("Biases", biases.RULES),
+    ("Heaters", heaters.RULES),
+    ("What happens by itself", start.RULES),
+)
+"""The rules by subject, as the reference page shows them."""
+
+RULES: tuple[Rule, ...] = tuple(rule for _, rules in GROUPS for rule in rules)
 """Every rule, one per kind of finding."""
 
 _NUMBER = re.compile(r"(\d+)")
 _STOPPING = frozenset(rule.kind for rule in RULES if rule.stops_load)
 
 
-def check(acf: Acf, system: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
+def check(
+    acf: Acf, system: Mapping[str, str] | None = None, names: ScriptConfig = DEFAULT_NAMES
+) -> tuple[Finding, ...]:
     """Return what is wrong or doubtful in ``acf``, the worst first, in the order of the file.
 
     ``system`` are the fields of the connected controller's SYSTEM reply: with them the modules that are really
     there count, and what differs from the file's ``[SYSTEM]`` is told.
+    ``names`` are those of the script's parameters.
     """
-    subject = Subject(acf, system)
+    subject = Subject(acf, system, names)
     findings = {_finding(rule, found): None for rule in RULES for found in rule.look(subject)}
     return tuple(sorted(findings, key=_place))
 

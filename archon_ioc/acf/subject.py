@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
+from archon_ioc.acf.estimate import ReadoutTimes, estimate_readout
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.flow import Flow
 from archon_ioc.acf.keys import slot_of
 from archon_ioc.acf.keyspec import is_comment, parse_constant
+from archon_ioc.acf.roles import DEFAULT_NAMES, Roles
 from archon_ioc.acf.script import Program, ScriptError, ScriptProblem, compile_script
 from archon_ioc.acf.taps import Tap, parse_tap
+from archon_ioc.config import ScriptConfig
 from archon_ioc.errors import ConfigError
 from archon_ioc.protocol.enums import ModuleType
 
@@ -20,13 +23,15 @@ _TYPE = re.compile(r"MOD(\d+)_TYPE")
 class Subject:
     """What is known of a configuration, even where much of it is wrong. Everything is worked out once.
 
-    ``system`` are the fields of the connected controller's SYSTEM reply, None if there is none.
+    ``system`` are the fields of the connected controller's SYSTEM reply, None if there is none; ``names`` those
+    of the script's parameters.
     """
 
-    def __init__(self, acf: Acf, system: Mapping[str, str] | None = None) -> None:
+    def __init__(self, acf: Acf, system: Mapping[str, str] | None = None, names: ScriptConfig = DEFAULT_NAMES) -> None:
         self.acf = acf
         self.keys = acf.keys
         self.system = system
+        self.names = names
 
     @cached_property
     def file_modules(self) -> Mapping[int, ModuleType]:
@@ -106,6 +111,24 @@ class Subject:
     def script_problems(self) -> tuple[ScriptProblem, ...]:
         """Why the script cannot be compiled."""
         return self._compiled[1]
+
+    @property
+    def has_geometry(self) -> bool:
+        """Whether PIXELCOUNT and LINECOUNT are there."""
+        return bool(self.count("PIXELCOUNT") and self.count("LINECOUNT"))
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether the script has a parameter by which it is asked for a frame."""
+        roles = Roles.of(self.acf, self.names)
+        return bool(roles.readout or roles.exposures)
+
+    @cached_property
+    def readout(self) -> ReadoutTimes | None:
+        """How the CCD is read with the stored parameters, None if the script is wrong or starts no frame."""
+        if self.program is None or not self.has_geometry or not self.can_be_asked:
+            return None
+        return estimate_readout(self.acf, names=self.names)
 
     @cached_property
     def flow(self) -> Flow | None:

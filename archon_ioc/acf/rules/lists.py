@@ -1,0 +1,61 @@
+"""Rules on lists: whether the counters fit the entries."""
+
+import re
+from collections.abc import Iterator
+
+from archon_ioc.acf.finding import Found, Rule, Severity
+from archon_ioc.acf.keyspec import is_comment
+from archon_ioc.acf.subject import Subject
+
+_LISTS = {
+    "LINES": "LINE{}",
+    "PARAMETERS": "PARAMETER{}",
+    "CONSTANTS": "CONSTANT{}",
+    "STATES": "STATE{}/NAME",
+    "TAPLINES": "TAPLINE{}",
+}
+"""Lists of a configuration: the key with their length, and those of their entries."""
+
+
+def _lists(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield counter and form of the entries of each list, those of the modules' own programs included."""
+    yield from _LISTS.items()
+    for slot, keys in subject.slots.items():
+        if "VCPU_LINES" in keys:
+            yield f"MOD{slot}/VCPU_LINES", f"MOD{slot}/VCPU_LINE{{}}"
+
+
+def _missing_entry(subject: Subject) -> Iterator[Found]:
+    for counter, entry in _lists(subject):
+        count = subject.count(counter)
+        for n in range(min(count, len(subject.keys))):
+            if (key := entry.format(n)) not in subject.keys:
+                yield Found(key, f"{counter}={count} counts {key}, which is not there")
+
+
+def _nameless_state(subject: Subject) -> Iterator[Found]:
+    for n in range(min(subject.count("STATES"), len(subject.keys))):
+        key = f"STATE{n}/NAME"
+        if key in subject.keys and not subject.keys[key].strip():
+            yield Found(key, f"state {n} has no name, so that no line can use it")
+
+
+def _beyond_counter(subject: Subject) -> Iterator[Found]:
+    for counter, entry in _lists(subject):
+        if counter not in subject.keys:
+            continue
+        count = subject.count(counter)
+        pattern = re.compile(re.escape(entry).replace(r"\{\}", r"(\d+)"))
+        matches = ((key, value, pattern.fullmatch(key)) for key, value in subject.keys.items())
+        for key, value, match in matches:
+            if match and int(match.group(1)) >= count and not is_comment(value):
+                yield Found(key, f"{counter}={count}, so that {key}={value[:60]!r} is not read")
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("missing-entry", Severity.ERROR, "A list has a counter that is larger than the number of its entries.",
+         "Add the entry, an empty one if none is meant, or correct the counter.", _missing_entry, stops_load=True),
+    Rule("beyond-counter", Severity.WARNING, "An entry is beyond its list's counter: the controller does not read it.",
+         "Correct the counter, or remove the entry.", _beyond_counter),
+    Rule("nameless-state", Severity.WARNING, "A state has no name.", "Name it, or remove it.", _nameless_state),
+)  # fmt: skip

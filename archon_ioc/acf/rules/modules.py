@@ -1,0 +1,125 @@
+"""Rules on modules: whether the keys belong to what is installed, and whether that is what the file says."""
+
+from collections.abc import Iterator, Mapping
+
+from archon_ioc.acf.finding import Found, Rule, Severity
+from archon_ioc.acf.keys import spec_of
+from archon_ioc.acf.rules.values import shown
+from archon_ioc.acf.subject import Subject
+from archon_ioc.protocol.enums import BackplaneType, ModuleType
+
+_AD_SLOTS = (5, 6, 7, 8)
+_FAST_SLOTS = (3, 4, 9, 10, 11, 12)
+_PLACES: Mapping[ModuleType, tuple[int, ...]] = {
+    **dict.fromkeys(
+        (ModuleType.AD, ModuleType.ADF, ModuleType.ADX, ModuleType.ADLN, ModuleType.ADM, ModuleType.ADQ), _AD_SLOTS
+    ),
+    **dict.fromkeys((ModuleType.HS, ModuleType.HVXBIAS, ModuleType.LVXBIAS, ModuleType.HVYBIAS), _FAST_SLOTS),
+}
+"""Types that work in some slots of an X12 only (manual, modules)."""
+
+
+def _name(kind: ModuleType) -> str:
+    return "empty" if kind is ModuleType.NONE else f"a module {kind.label}"
+
+
+def _keys_of(subject: Subject, slot: int) -> list[str]:
+    states = [key for key in subject.keys if key.startswith("STATE") and key.endswith(f"/MOD{slot}")]
+    return [f"MOD{slot}/{name}" for name in subject.slots.get(slot, {})] + states
+
+
+def _used_slots(subject: Subject) -> list[int]:
+    of_states = {key.partition("/MOD")[2] for key in subject.keys if key.startswith("STATE")}
+    return sorted({*subject.slots, *(int(slot) for slot in of_states if slot.isdecimal())})
+
+
+def _foreign_keys(subject: Subject) -> Iterator[Found]:
+    for slot in _used_slots(subject) if subject.modules else ():
+        kind = subject.modules.get(slot, ModuleType.NONE)
+        if kind is ModuleType.UNKNOWN:
+            continue
+        keys = _keys_of(subject, slot)
+        if kind is not ModuleType.NONE:
+            keys = [key for key in keys if key.startswith("MOD") and spec_of(key) and not spec_of(key, kind)]
+        if keys:
+            yield Found(keys[0], f"slot {slot} is {_name(kind)}, which has no {shown(keys)}")
+
+
+def _other_module(subject: Subject) -> Iterator[Found]:
+    for slot, expected, actual in _different(subject):
+        keys = [key for key in _keys_of(subject, slot) if key.startswith("MOD")]
+        if any(spec_of(key) and not spec_of(key, actual) for key in keys):
+            yield Found(f"MOD{slot}_TYPE", f"slot {slot} is {_name(expected)} in the file, {_name(actual)} here")
+
+
+def _similar_module(subject: Subject) -> Iterator[Found]:
+    for slot, expected, actual in _different(subject):
+        keys = [key for key in _keys_of(subject, slot) if key.startswith("MOD")]
+        if all(spec_of(key, actual) or not spec_of(key) for key in keys):
+            what = "all its keys are known to both" if keys else "the file has no key for it"
+            yield Found(
+                f"MOD{slot}_TYPE", f"slot {slot} is {_name(expected)} in the file, {_name(actual)} here; {what}"
+            )
+
+
+def _different(subject: Subject) -> Iterator[tuple[int, ModuleType, ModuleType]]:
+    """Yield the slots in which the connected controller has another type of module than the file says."""
+    if not (subject.system and subject.file_modules and subject.modules):
+        return
+    for slot in sorted({*subject.file_modules, *subject.modules}):
+        expected = subject.file_modules.get(slot, ModuleType.NONE)
+        actual = subject.modules.get(slot, ModuleType.NONE)
+        if expected is not actual:
+            yield slot, expected, actual
+
+
+def _other_unit(subject: Subject) -> Iterator[Found]:
+    own = subject.acf.system
+    for ending, what in (("_ID", "serial numbers"), ("_REV", "revisions"), ("_VERSION", "firmware")):
+        keys = [key for key in own if key.endswith(ending) and key.startswith(("BACKPLANE", "MOD"))]
+        different = [key for key in keys if subject.system and subject.system.get(key, own[key]) != own[key]]
+        if different and subject.system:
+            key = different[0]
+            yield Found(
+                key, f"the {what} differ in {shown(different)}: {key} is {subject.system[key]} here, {own[key]} there"
+            )
+
+
+def _module_place(subject: Subject) -> Iterator[Found]:
+    if subject.acf.system.get("BACKPLANE_TYPE", "").strip() != str(BackplaneType.X12.value):
+        return
+    for slot, kind in subject.file_modules.items():
+        places = _PLACES.get(kind, range(1, 13))
+        if slot not in places:
+            yield Found(
+                f"MOD{slot}_TYPE", f"slot {slot} is {_name(kind)}, which works in {', '.join(map(str, places))}"
+            )
+
+
+def _no_keys(subject: Subject) -> Iterator[Found]:
+    for slot, kind in subject.modules.items():
+        if kind not in (ModuleType.NONE, ModuleType.UNKNOWN, ModuleType.ADM) and slot not in subject.slots:
+            yield Found(f"MOD{slot}_TYPE", f"slot {slot} is {_name(kind)}, for which the configuration has no key")
+
+
+def _unknown_modules(subject: Subject) -> Iterator[Found]:
+    if not subject.modules:
+        yield Found("[SYSTEM]", "neither the file nor a controller tells which modules there are")
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("other-module", Severity.ERROR, "The controller has another module in a slot than the one the keys are for.",
+         "Use the configuration of this controller, or correct the keys of the slot.", _other_module, stops_load=True),
+    Rule("foreign-key", Severity.WARNING, "Keys belong to no module: the slot is empty, or of another type.",
+         "Correct the slot in the keys, or remove them: the controller ignores them silently.", _foreign_keys),
+    Rule("module-place", Severity.WARNING, "[SYSTEM] has a module in a slot in which its type does not work.",
+         "Save [SYSTEM] from the controller again.", _module_place),
+    Rule("similar-module", Severity.WARNING, "The controller has another type of module that takes the same keys.",
+         "Check that this is the controller that is meant.", _similar_module),
+    Rule("other-unit", Severity.NOTE, "The file was saved on another controller, or before a change of modules.",
+         "Check that this is the controller that is meant.", _other_unit),
+    Rule("module-without-keys", Severity.NOTE, "A module is installed for which the configuration says nothing.",
+         "Nothing, if it is not used.", _no_keys),
+    Rule("unknown-modules", Severity.NOTE, "It is not known which modules there are: the rules on them do not hold.",
+         "Check with the controller, or add [SYSTEM] from its SYSTEM reply.", _unknown_modules),
+)  # fmt: skip

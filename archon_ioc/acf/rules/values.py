@@ -1,0 +1,113 @@
+"""Rules on single keys: what the catalogue of keys says of their values, and which are missing or unknown."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from itertools import product
+
+from archon_ioc.acf.catalogue import CATALOGUE
+from archon_ioc.acf.finding import Found, Rule, Severity
+from archon_ioc.acf.keys import normal, slot_of, spec_of
+from archon_ioc.acf.keyspec import KeySpec
+from archon_ioc.acf.subject import Subject
+from archon_ioc.protocol.enums import ModuleType
+
+_REQUIRED = ("PIXELCOUNT", "LINECOUNT")
+_EXPECTED = ("LINES", "STATES", "PARAMETERS", "TAPLINES", "FRAMEMODE", "SAMPLEMODE", "SHP1", "SHP2", "SHD1", "SHD2")
+_SHOWN = 3
+
+
+def shown(keys: list[str]) -> str:
+    """Return the first keys of a list in words."""
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return ", ".join(keys[:_SHOWN]) + more
+
+
+def type_of(subject: Subject, key: str) -> ModuleType | None:
+    """Return the type of the module that a key is of, None where that is not known."""
+    found = subject.modules.get(slot_of(key) or 0)
+    return None if found in (ModuleType.NONE, ModuleType.UNKNOWN) else found
+
+
+def _bad_value(subject: Subject) -> Iterator[Found]:
+    told = {problem.key for problem in subject.script_problems}
+    names = set(subject.constants)
+    for key, value in subject.keys.items():
+        spec = spec_of(key, type_of(subject, key))
+        why = spec.objection(value, names) if spec and key not in told else None
+        if why:
+            yield Found(key, f"{value[:60]!r} ({spec.meaning.lower() if spec else ''}) is {why}")
+
+
+def _constant_range(subject: Subject) -> Iterator[Found]:
+    defined = {text.partition("=")[0].strip().upper(): key for key, text in subject.entries("CONSTANT")}
+    told: set[str] = set()
+    for key, value in subject.keys.items():
+        name = value.strip().upper()
+        if name not in subject.constants or name in told:
+            continue
+        spec = spec_of(key, type_of(subject, key))
+        why = spec.objection(str(subject.constants[name])) if spec and spec.may_name_constant else None
+        if why:
+            told.add(name)
+            yield Found(defined[name], f"{value}={subject.constants[name]:g}, which {key} uses, is {why}")
+
+
+def _unknown_key(subject: Subject) -> Iterator[Found]:
+    for key in subject.keys:
+        if spec_of(key) is None:
+            own = normal(key)
+            like = get_close_matches(own, [other for other in _all_keys(subject) if other != own], 1, 0.8)
+            yield Found(key, f"no such key is known to the manual{f', but {like[0]} is' if like else ''}")
+
+
+def _all_keys(subject: Subject) -> list[str]:
+    known = [normal(key) for key in subject.keys if spec_of(key)]
+    return known + [spec.pattern for spec in CATALOGUE if not spec.indices and spec.modules is None]
+
+
+def _missing_key(subject: Subject) -> Iterator[Found]:
+    for key in _EXPECTED:
+        if key not in subject.keys:
+            yield Found(key, f"there is no {key}; what the controller takes instead is not documented")
+    for slot, keys in subject.slots.items():
+        kind = type_of(subject, f"MOD{slot}/")
+        for missing in _missing_of(slot, keys, kind) if kind else ():
+            yield Found(missing, f"there is no {missing}, but others of its kind")
+
+
+def _missing_of(slot: int, keys: Mapping[str, str], kind: ModuleType) -> Iterator[str]:
+    for spec in CATALOGUE:
+        if spec.modules and kind in spec.modules and "VCPU_LINE" not in spec.pattern:
+            instances = list(_instances(spec))
+            absent = [name for name in instances if name not in keys]
+            if len(absent) < len(instances):
+                yield from (f"MOD{slot}/{name}" for name in absent)
+
+
+def _instances(spec: KeySpec) -> Iterator[str]:
+    """Yield the keys of a row without ``MODm/``."""
+    plain = spec.pattern.partition("/")[2]
+    letters = "AB" if "x" in plain else "-"
+    sensors = "ABC" if "y" in plain else "-"
+    for x, y, index in product(letters, sensors, spec.indices or (0,)):
+        yield plain.replace("x", x).replace("y", y).replace("i", str(index) if spec.indices else "i")
+
+
+def _no_geometry(subject: Subject) -> Iterator[Found]:
+    for key in _REQUIRED:
+        if key not in subject.keys:
+            yield Found(key, f"there is no {key}: the size of a frame is not known")
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("bad-value", Severity.ERROR, "A value is not of the form or in the range that the key has.",
+         "Correct it; the reference of keys has the ranges.", _bad_value, stops_load=True),
+    Rule("constant-range", Severity.ERROR, "A constant is beyond the range of a key that uses it.",
+         "Correct the constant, or use another one there.", _constant_range, stops_load=True),
+    Rule("no-geometry", Severity.ERROR, "PIXELCOUNT or LINECOUNT is missing.", "Add it.", _no_geometry,
+         stops_load=True),
+    Rule("missing-key", Severity.WARNING, "A key is missing of which others of the same kind are there.",
+         "Add it: what holds without it is not documented.", _missing_key),
+    Rule("unknown-key", Severity.WARNING, "The manual does not have the key; the controller ignores it silently.",
+         "Correct the key, or remove it.", _unknown_key),
+)  # fmt: skip
