@@ -31,8 +31,8 @@ class Acf(Configuration):
     document: Document | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
-        """Read a file.
+    def read(cls, path: str | Path, *, strict: bool = True) -> Self:
+        """Read a file; not ``strict``: with values that are wrong, for `archon_ioc.acf.check` to tell them.
 
         Raises:
             ConfigError: if the file cannot be read or is not an ACF; the message names each wrong line.
@@ -43,11 +43,11 @@ class Acf(Configuration):
             raise ConfigError(error.strerror or str(error), path=str(path)) from error
         if len(raw) > _LARGEST_FILE:
             raise ConfigError(f"{len(raw)} bytes are too many for an ACF", path=str(path))
-        return cls.parse(raw.decode("latin-1"), str(path))
+        return cls.parse(raw.decode("latin-1"), str(path), strict=strict)
 
     @classmethod
-    def parse(cls, text: str, path: str = "") -> Self:
-        """Understand the text of a file.
+    def parse(cls, text: str, path: str = "", *, strict: bool = True) -> Self:
+        """Understand the text of a file; not ``strict``: whatever its values are.
 
         Raises:
             ConfigError: if it is not an ACF; the message names each wrong line.
@@ -58,7 +58,7 @@ class Acf(Configuration):
         if not document.config and not document.problems:
             raise ConfigError("not an ACF: its [CONFIG] section is empty", path=path)
         acf = cls(document.config, document.sections.get(SYSTEM, MappingProxyType({})), path, document)
-        problems = [*document.problems, *acf.problems()]
+        problems = [*document.problems, *(acf.problems() if strict else ())]
         if problems:
             shown = "; ".join(problems[:_SHOWN_PROBLEMS])
             more = f"; and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
