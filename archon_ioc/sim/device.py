@@ -15,8 +15,10 @@ from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.frames import Bytes, FrameBuffers, ticks
 from archon_ioc.sim.memory import ConfigMemory, Part, merged, module_keys
 from archon_ioc.sim.power import PowerSequence
+from archon_ioc.sim.resets import Resets
 from archon_ioc.sim.sequencer import Phase, Sequencer
 from archon_ioc.sim.status import StatusBoard, system_fields
+from archon_ioc.sim.sync import Edge
 
 _COUNTER_LIMIT = (1 << 20) - 1  # counters of the timing core have 20 bits
 _LOG_LENGTH = 256
@@ -74,7 +76,11 @@ class SimArchon:
         self._instant = instant
         self._booted_at = now
         self._frames = FrameBuffers(self.faults)
-        self._lost_clock = False
+        self._lost_clock = self._dead_leader = False
+        self.is_led = False
+        """Whether it has the clock of another controller, and ignores Trigger In."""
+        self.sync_out: Callable[[Edge, float], None] | None = None
+        """Is told what happens at SYNCOUT and when; None without a cable."""
         self.boots = 0
         """How often it has started: clients that were connected before are not any more."""
         self._boot()
@@ -120,7 +126,7 @@ class SimArchon:
         """Let everything happen that is due at ``now``."""
         self._misbehave(now - self._booted_at)
         at = now - self._booted_at
-        if not self.faults.sync_dead:
+        if not self._lost_clock:
             self._sequencer.advance(at)
         if self.faults.rail and self._power.is_wanted:
             self._power.trip(at)
@@ -128,22 +134,50 @@ class SimArchon:
             self._status.refresh(at)
             self.log(f"Power supply fault: {self.faults.rail}")
 
+    def trigger_in(self, now: float) -> None:
+        """Pulse Trigger In: with TRIGINENABLE the timing core restarts at its first line (manual, triggers)."""
+        self.set_trigger_in(True, now)
+        self.set_trigger_in(False, now)
+
+    def set_trigger_in(self, high: bool, now: float) -> None:
+        """Set the level of Trigger In."""
+        self.advance(now)
+        self._resets.set_trigger(high, now - self._booted_at)
+
+    def sync_in(self, edge: Edge, now: float) -> None:
+        """Do what the leader of a synchronised set does at this tick."""
+        self._dead_leader = edge is Edge.CLOCK_LOST or (self._dead_leader and edge is not Edge.CLOCK_BACK)
+        self.advance(now)
+        self._follow(edge, now - self._booted_at)
+
     def _misbehave(self, at: float) -> None:
         """Let those faults happen that wait for nobody's command."""
         if self.faults.lost_lock:
             self._frames.lock(0)
         if self.faults.reboot_in_exposure and self._sequencer.phase is Phase.INTEGRATING:
             self.faults.reboot_in_exposure = False
-            self._restart(at, last_frame=0)
-        if self._lost_clock and not self.faults.sync_dead:
-            self._restart(at, last_frame=0)  # manual: a unit without its clock hangs, and reboots when it returns
-        self._lost_clock = self.faults.sync_dead
+            self._restart(at, warm=False)
+        had_lost, self._lost_clock = self._lost_clock, self.faults.sync_dead or self._dead_leader
+        if self._lost_clock and not had_lost:
+            self._signal(Edge.CLOCK_LOST, at)
+        if had_lost and not self._lost_clock:
+            self._restart(at, warm=False)  # manual: a unit without its clock hangs, and reboots when it returns
 
-    def trigger_in(self, now: float) -> None:
-        """Pulse Trigger In: with TRIGINENABLE the timing core restarts at its first line (manual, triggers)."""
-        self.advance(now)
-        if self._applied.number("TRIGINENABLE", 0):
-            self._sequencer.reset(now - self._booted_at)
+    def _control_timing(self, edge: Edge, at: float) -> Answer:
+        self._follow(edge, at)
+        return self._signal(edge, at)
+
+    def _follow(self, edge: Edge, at: float) -> None:
+        if edge is Edge.LOAD:
+            self._load({}, at)
+        else:
+            self._resets.follow(edge, at)
+
+    def _signal(self, edge: Edge, at: float) -> str:
+        """Tell the others of a synchronised set what happens; return the reply to a command that makes it happen."""
+        if self.sync_out:
+            self.sync_out(edge, self._booted_at + at)
+        return ""
 
     def log(self, entry: str) -> None:
         """Add an entry to the controller's log."""
@@ -167,6 +201,7 @@ class SimArchon:
         self._staged: dict[str, int] = {}
         self._power = PowerSequence(self.faults, instant=self._instant)
         self._sequencer = Sequencer(self._frames, instant=self._instant, line_seconds=self._line_seconds)
+        self._resets = Resets(self._sequencer)
         self._status = StatusBoard(SystemInfo.from_fields(self._system), self._power, self.faults)
         self._commands = self._command_table()
 
@@ -196,9 +231,9 @@ class SimArchon:
             ("LOADPARAMS", lambda _, at: self._load(self._stored(), at)),
             ("LOADPARAM ", lambda text, at: self._load(self._stored(text), at)),
             ("LOADTIMING", self._load_timing),
-            ("RESETTIMING", lambda _, at: self._sequencer.reset(at) or ""),
-            ("HOLDTIMING", lambda _, at: self._sequencer.hold(at) or ""),
-            ("RELEASETIMING", lambda _, at: self._sequencer.release(at) or ""),
+            ("RESETTIMING", lambda _, at: self._control_timing(Edge.RESET, at)),
+            ("HOLDTIMING", lambda _, at: self._control_timing(Edge.HOLD, at)),
+            ("RELEASETIMING", lambda _, at: self._control_timing(Edge.RELEASE, at)),
             ("CLEARCONFIG", lambda _text, _at: self._memory.clear() or ""),
             ("APPLYALL", self._apply_all),
             ("APPLYCDS", self._apply_cds),
@@ -209,8 +244,8 @@ class SimArchon:
             ("POWEROFF", self._power_off),
             ("POLLON", lambda _, at: self._status.set_polling(True, at) or ""),
             ("POLLOFF", lambda _, at: self._status.set_polling(False, at) or ""),
-            ("REBOOT", lambda _, at: self._restart(at, last_frame=0)),
-            ("WARMBOOT", lambda _, at: self._restart(at, last_frame=self._frames.frame)),
+            ("REBOOT", lambda _, at: self._restart(at, warm=False)),
+            ("WARMBOOT", lambda _, at: self._restart(at, warm=True)),
         )
 
     def _write_config(self, text: str, _at: float) -> Answer:
@@ -252,22 +287,26 @@ class SimArchon:
         # A load is the edge at which staged values become active (manual, synchronised controllers).
         self._sequencer.set_parameters(self._staged | values, at)
         self._staged = {}
-        return ""
+        return self._signal(Edge.LOAD, at)
 
     def _load_timing(self, _: str, at: float) -> Answer:
         self._applied = merged(self._applied, self._memory.part(Part.TIMING.value), Part.TIMING.value)
+        self._start_timing(at)
+        return self._signal(Edge.RESET, at)
+
+    def _start_timing(self, at: float) -> None:
         self._sequencer.load(self._applied, at)
-        return ""
+        self._resets.started(at)
 
     def _apply_all(self, _: str, at: float) -> Answer:
         self._applied = self._memory.whole()
         self._power.configure(at)
         self._sequencer.is_powered = False
         self._frames.use_big(self._applied.number("BIGBUF", 0) == 1)
-        self._sequencer.load(self._applied, at)
-        self._set_shutter(at)
+        self._start_timing(at)
+        self._apply_triggers(at)
         self._status.apply(self._applied, at)
-        return ""
+        return self._signal(Edge.RESET, at)
 
     def _apply_cds(self, _text: str, _at: float) -> Answer:
         self._applied = merged(self._applied, self._memory.part(Part.CDS.value), Part.CDS.value)
@@ -277,7 +316,7 @@ class SimArchon:
 
     def _apply_system(self, _: str, at: float) -> Answer:
         self._applied = merged(self._applied, self._memory.part(Part.SYSTEM.value), Part.SYSTEM.value)
-        self._set_shutter(at)
+        self._apply_triggers(at)
         self._status.apply(self._applied, at)
         return ""
 
@@ -287,7 +326,8 @@ class SimArchon:
         self._status.apply(self._applied, at)
         return ""
 
-    def _set_shutter(self, at: float) -> None:
+    def _apply_triggers(self, at: float) -> None:
+        self._resets.configure(self._applied, at, is_led=self.is_led)
         forced = self._applied.number("TRIGOUTFORCE", 0) == 1
         self._sequencer.set_shutter(self._applied.number("TRIGOUTLEVEL", 0) == 1 if forced else None, at)
 
@@ -303,10 +343,13 @@ class SimArchon:
         self._status.refresh(at)
         return ""
 
-    def _restart(self, at: float, *, last_frame: int) -> Answer:
+    def _restart(self, at: float, *, warm: bool) -> Answer:
         self._booted_at += at
-        self._frames = FrameBuffers(self.faults, last_frame)
+        self._frames = FrameBuffers(self.faults, self._frames.frame if warm else 0)
         self._boot()
+        if not warm and not self._lost_clock:  # the clock of those that it leads was away meanwhile
+            self._signal(Edge.CLOCK_LOST, 0.0)
+            self._signal(Edge.CLOCK_BACK, 0.0)
         return RESTART
 
 

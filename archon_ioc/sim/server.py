@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from archon_ioc.sim.clock import Clock
+from archon_ioc.sim.control import Operator, converse
 from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.frames import Buffer
@@ -28,6 +29,9 @@ class SimServer:
 
     A Rev F serves one client, a Rev H four, unless ``max_clients`` says otherwise. What a real one does with a
     further client is not known: it is connected but not served until one leaves, or with ``refuses`` closed at once.
+
+    With ``control_port`` an operator can make things happen by lines of text, see `Operator`. Nobody who can reach
+    that port is kept from it, so it listens on the loopback interface unless ``control_host`` says otherwise.
     """
 
     device: SimArchon
@@ -42,6 +46,9 @@ class SimServer:
     max_clients: int | None = None
     refuses: bool = False
     clock: Clock | None = None
+    control_port: int | None = None
+    """The control port; 0 until a free one is found, None for none."""
+    control_host: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
         self._clock = self.clock or Clock(self.speed)
@@ -52,6 +59,7 @@ class SimServer:
         )  # fmt: skip
         self._places = asyncio.Semaphore(self.max_clients or (4 if self.device.is_rev_h else 1))
         self._listener = Listener(self._serve)
+        self._control = Listener(self._serve_operator)
         self._boots = self.device.boots
 
     @property
@@ -67,11 +75,18 @@ class SimServer:
     async def __aenter__(self) -> Self:
         self.port = self._listener.open(self.host, self.port)
         self._listener.start(self._tick(), f"time of port {self.port}")
+        if self.control_port is not None:
+            try:
+                self.control_port = self._control.open(self.control_host, self.control_port)
+            except OSError:
+                await self._listener.close()
+                raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._control.close()
         await self._listener.close()
 
     def link_drop(self) -> None:
@@ -100,6 +115,9 @@ class SimServer:
                 if hung_up.every:
                     self._boots = self.device.boots
                     self._listener.cut()
+
+    async def _serve_operator(self, client: socket.socket) -> None:
+        await converse(client, Operator(self._bench, self._listener.cut))
 
     def _render_ahead(self, buffer: Buffer) -> None:
         self._listener.start(self._bench.render(buffer), f"pixels for port {self.port}")

@@ -1,0 +1,148 @@
+"""The control port: lines of text with which an operator or a test makes things happen to a simulated controller."""
+
+import asyncio
+import math
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from archon_ioc.errors import ArchonError, InputError
+from archon_ioc.sim.session import Bench
+
+_READ_SIZE = 4096
+_LONGEST_LINE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One thing that can be told: how it is written, what it does, and the function that does it."""
+
+    usage: str
+    meaning: str
+    act: Callable[[Sequence[str]], str | list[str]]
+    """Gets the words after the first one; returns what stands after ``ok``, or lines that stand before it."""
+    least: int = 0
+    most: int = 0
+
+
+class Operator:
+    """Does what lines of text say to one simulated controller; ``cut`` ends every connection to it."""
+
+    def __init__(self, bench: Bench, cut: Callable[[], None]) -> None:
+        self._bench = bench
+        self._device = bench.device
+        self._cut = cut
+        self.orders = {order.usage.partition(" ")[0]: order for order in self._orders()}
+        """Everything that can be told, by its first word."""
+
+    async def answer(self, line: str) -> list[str]:
+        """Do what one line says; return the lines of the answer, of which the last begins with ``ok`` or ``error``."""
+        first, *words = line.split() or [""]
+        try:
+            async with self._bench.clock.lock:
+                said = self._order(first, words).act(words)
+        except ArchonError as error:
+            return [f"error {error}"]
+        return [*(f"  {text}" for text in said), "ok"] if isinstance(said, list) else [f"ok {said}".rstrip()]
+
+    def _order(self, first: str, words: Sequence[str]) -> Order:
+        order = self.orders.get(first.lower())
+        if order is None:
+            raise InputError(f"{first[:40]!r} is not one of {', '.join(self.orders)}")
+        if not order.least <= len(words) <= order.most:
+            raise InputError(f"it is written: {order.usage}")
+        return order
+
+    def _orders(self) -> list[Order]:
+        return [
+            Order("faults", "list the faults that are set", lambda _: self._faults()),
+            Order("set NAME [VALUE]", "set a fault: set drop_reply FETCH", self._set, 1, 2),
+            Order("clear [NAME]", "make everything work again, or one thing", self._clear, 0, 1),
+            Order("trigger [high|low]", "set Trigger In, or pulse it", self._trigger, 0, 1),
+            Order("reboot", "restart the controller; its connections end", lambda _: self._reboot()),
+            Order("link-drop", "end every connection to the controller", lambda _: self._cut() or ""),
+            Order("status [KEY…]", "show STATUS, or the keys that begin so", self._status, 0, 99),
+            Order("state", "show what the timing core does", lambda _: self._state()),
+            Order("log TEXT…", "add an entry to the controller's log", self._log, 1, 999),
+            Order("speed [FACTOR]", "show or change how fast time runs", self._speed, 0, 1),
+            Order("help", "show this", lambda _: self._help()),
+        ]
+
+    @property
+    def _now(self) -> float:
+        return self._bench.clock.now
+
+    def _help(self) -> list[str]:
+        return [f"{order.usage:<26} {order.meaning}" for order in self.orders.values()]
+
+    def _faults(self) -> str:
+        return " ".join(f"{name}={value}" for name, value in self._device.faults.active().items())
+
+    def _set(self, words: Sequence[str]) -> str:
+        name, _, value = words[0].partition("=")
+        self._device.faults.set(name, *words[1:] or [value])
+        return self._faults()
+
+    def _clear(self, words: Sequence[str]) -> str:
+        self._device.faults.clear(*words)
+        return self._faults()
+
+    def _trigger(self, words: Sequence[str]) -> str:
+        if not words:
+            self._device.trigger_in(self._now)
+        else:
+            self._device.set_trigger_in(_choice(words[0], {"high": True, "low": False}), self._now)
+        return ""
+
+    def _reboot(self) -> str:
+        self._device.handle("REBOOT", self._now)
+        self._cut()
+        return ""
+
+    def _status(self, words: Sequence[str]) -> str:
+        text = self._device.handle("STATUS", self._now)
+        fields = text.split() if isinstance(text, str) else []
+        return " ".join(field for field in fields if not words or field.startswith(tuple(words)))
+
+    def _state(self) -> list[str]:
+        self._device.advance(self._now)
+        return [f"{name}={value}" for name, value in self._device.parameters.items()]
+
+    def _log(self, words: Sequence[str]) -> str:
+        self._device.log(" ".join(words))
+        return ""
+
+    def _speed(self, words: Sequence[str]) -> str:
+        if words:
+            self._bench.clock.set_speed(_number(words[0]))
+        return f"{self._bench.clock.speed:g}"
+
+
+async def converse(client: socket.socket, operator: Operator) -> None:
+    """Answer a client's lines until it leaves."""
+    loop = asyncio.get_running_loop()
+    pending = b""
+    while received := await loop.sock_recv(client, _READ_SIZE):
+        *lines, pending = (pending + received).split(b"\n")
+        if len(pending) > _LONGEST_LINE:
+            return
+        for line in lines:
+            if text := line.decode("latin-1").strip():
+                answer = "\n".join([*await operator.answer(text), ""])
+                await loop.sock_sendall(client, answer.encode("latin-1", "replace"))
+
+
+def _choice(word: str, choices: dict[str, bool]) -> bool:
+    if word.lower() not in choices:
+        raise InputError(f"{word!r} is not {' or '.join(choices)}")
+    return choices[word.lower()]
+
+
+def _number(word: str) -> float:
+    try:
+        number = float(word)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{word!r} is not a number")
+    return number
