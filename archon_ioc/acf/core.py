@@ -202,7 +202,7 @@ class TimingCore:
         """Execute the whole iterations that end in time, from the start of one."""
         while (body := self._body(self._pc, self.control)) is not None:
             same = body.control == self.control and body.label == self._pc
-            whole = min((run.until - self.tick) // body.trace.ticks, self._count if same else 1)
+            whole = min(run.whole(body.trace.ticks, self.tick), self._count if same else 1)
             if not whole or len(self._stack) + body.levels > STACK_LEVELS:
                 return
             run.trace.repeat(body.trace, whole)
@@ -273,9 +273,9 @@ class TimingCore:
         if cycle is None or not cycle.ticks:
             return
         if run.settles and not cycle.events:
-            run.is_over = run.is_idle = True
+            run.end_idle(self.tick)
             return
-        whole = max(run.until - self.tick, 0) // cycle.ticks
+        whole = run.whole(cycle.ticks, self.tick)
         run.trace.repeat(cycle, whole)
         self.tick += whole * cycle.ticks
 
@@ -300,6 +300,20 @@ class _Run:
         self._mark = self.trace.mark()
         self._steps = 0
         self._power: int = 1
+
+    def whole(self, ticks: int, now: int) -> int:
+        """Return how often something can be repeated from ``now`` on.
+
+        It ends before `until`, not at it: a hold for no ticks at its end is for whoever goes on from there, who
+        may have loaded a parameter.
+        """
+        return max(self.until - 1 - now, 0) // ticks
+
+    def end_idle(self, now: int) -> None:
+        """Let it end with this tick, because nothing happens any more."""
+        self.until = min(self.until, now + 1)
+        self.is_idle = True
+        self.settles = False
 
     def seen(self, position: _Position) -> Trace | None:
         """Return what happened since the core was in this position before, None if it is not known that it was."""

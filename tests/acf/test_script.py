@@ -15,13 +15,16 @@ from .scripts import STATES, demo, real, script
 NUMBERS = {name: number for number, name in enumerate(STATES)}
 
 
-def compiled(text: str, **definitions: Mapping[str, object]) -> Program:
-    return compile_script(script(text, **definitions))
+Entries = Mapping[str, object] | None
 
 
-def only(text: str, **definitions: Mapping[str, object]) -> Instruction:
+def compiled(text: str, parameters: Entries = None, constants: Entries = None) -> Program:
+    return compile_script(script(text, parameters, constants))
+
+
+def only(text: str, parameters: Entries = None, constants: Entries = None) -> Instruction:
     """Compile a script of which the last instruction is the one to look at."""
-    return compiled(text, **definitions).instructions[-1]
+    return compiled(text, parameters, constants).instructions[-1]
 
 
 def problems(acf: Acf) -> list[tuple[str, str]]:
