@@ -93,6 +93,30 @@ class Configuration:
         """Return the constant's own spelling of ``name``, None if unknown."""
         return next((own for own in self.constants if own.upper() == name.upper()), None)
 
+    def parameter_key(self, name: str) -> str:
+        """Return the key of the entry of a parameter, ``PARAMETER2`` for instance.
+
+        Raises:
+            InputError: if there is no such parameter.
+        """
+        found = {pair[0].upper(): key for key, text in self.entries("PARAMETER") if (pair := parse_parameter(text))}
+        try:
+            return found[name.upper()]
+        except KeyError:
+            raise InputError(f"the configuration has no parameter {name!r}") from None
+
+    def constant_key(self, name: str) -> str:
+        """Return the key of the entry of a constant, ``CONSTANT2`` for instance.
+
+        Raises:
+            InputError: if there is no such constant.
+        """
+        found = {pair[0].upper(): key for key, text in self.entries("CONSTANT") if (pair := parse_constant(text))}
+        try:
+            return found[name.upper()]
+        except KeyError:
+            raise InputError(f"the configuration has no constant {name!r}") from None
+
     @cached_property
     def modules(self) -> Mapping[int, ModuleType]:
         """The types of the modules that ``system`` tells of by their slots; empty if it tells of none."""

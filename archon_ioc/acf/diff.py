@@ -135,7 +135,7 @@ def _states(old: Configuration, new: Configuration) -> Iterator[Difference]:
 
 
 def _state_texts(acf: Configuration) -> dict[str, str]:
-    """Return the outputs of each state in upper case, ``FCLK CONTROL`` and ``FCLK MOD3``; a bare name if it has none."""
+    """Return the outputs of each state by ``FCLK CONTROL``, ``FCLK MOD3`` …; by its bare name if it has none."""
     found: dict[str, str] = {}
     for n in range(acf.number("STATES", 0)):
         prefix = f"STATE{n}/"

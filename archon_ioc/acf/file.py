@@ -14,7 +14,6 @@ from typing import Self
 from archon_ioc.acf import ini, ncf
 from archon_ioc.acf.configuration import Configuration
 from archon_ioc.acf.ini import CONFIG, SYSTEM, Document
-from archon_ioc.acf.keyspec import parse_constant, parse_parameter
 from archon_ioc.errors import ConfigError, InputError, SaveError
 
 _LARGEST_FILE = 4 << 20
@@ -153,11 +152,7 @@ class Acf(Configuration):
         Raises:
             InputError: if there is no such parameter.
         """
-        own = self.parameter_name(name)
-        places = {pair[0]: key for key, text in self.entries("PARAMETER") if (pair := parse_parameter(text))}
-        if own is None:
-            raise InputError(f"the configuration has no parameter {name!r}")
-        return self.with_value(places[own], f"{own}={value}")
+        return self.with_value(self.parameter_key(name), f"{self.parameter_name(name)}={value}")
 
     def with_constant(self, name: str, value: float) -> Self:
         """Return a copy in which the constant ``name`` has another value.
@@ -165,11 +160,7 @@ class Acf(Configuration):
         Raises:
             InputError: if there is no such constant.
         """
-        own = self.constant_name(name)
-        places = {pair[0]: key for key, text in self.entries("CONSTANT") if (pair := parse_constant(text))}
-        if own is None:
-            raise InputError(f"the configuration has no constant {name!r}")
-        return self.with_value(places[own], f"{own}={value:.15g}")
+        return self.with_value(self.constant_key(name), f"{self.constant_name(name)}={value:.15g}")
 
 
 def _without_quotes(value: str) -> str:
