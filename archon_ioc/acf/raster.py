@@ -20,6 +20,9 @@ class Edges(NamedTuple):
     b_off: int = 0
 
 
+NO_EDGES = Edges()
+
+
 class FrameStarted(NamedTuple):
     """The first sample of a frame. ``open_ticks`` is how long INT was high so far."""
 
@@ -32,6 +35,14 @@ class FrameCompleted(NamedTuple):
     """The last sample of a frame that is whole."""
 
     tick: int
+
+
+class FrameAbandoned(NamedTuple):
+    """Another frame starts before this one is whole; ``lines`` are, and ``pixels`` samples of the last line."""
+
+    tick: int
+    lines: int
+    pixels: int
 
 
 class LightChanged(NamedTuple):
@@ -57,7 +68,7 @@ class Shifted(NamedTuple):
     open_ticks: int
 
 
-Event = FrameStarted | FrameCompleted | LightChanged | TriggerChanged | Shifted
+Event = FrameStarted | FrameCompleted | FrameAbandoned | LightChanged | TriggerChanged | Shifted
 
 _EDGES = ((Bit.INT, "light"), (Bit.TRIGA, "a"), (Bit.TRIGB, "b"))
 _EDGE_BITS = Bit.INT | Bit.TRIGA | Bit.TRIGB
@@ -185,7 +196,7 @@ class Raster:
         self._format = self._next = Format(pixel_count, line_count, linescan)
         self._summaries: dict[int, tuple[Trace, _Summary]] = {}
         self._events: list[Event] = []
-        self._edges = Edges()
+        self._edges = NO_EDGES
         self._shifts = 0
         self._open_ticks = 0
         self._open_since = 0
@@ -255,6 +266,8 @@ class Raster:
 
     def _start_frame(self, tick: int) -> None:
         self._tell_shifts(tick)
+        if self.is_filling:
+            self._events.append(FrameAbandoned(tick, self.lines, self.pixels))
         self._adopt()
         self.lines = self.pixels = 0
         self.started_at = tick

@@ -1,25 +1,21 @@
 """The frame buffers: rotation, locks, progress, numbers, and the bytes that a fetch finds in them."""
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archon_ioc.acf.file import Acf
-from archon_ioc.acf.taps import TapArea, place
-from archon_ioc.errors import ConfigError, InputError
-from archon_ioc.protocol.enums import FrameMode, SampleMode
+from archon_ioc.acf.raster import NO_EDGES, Edges
+from archon_ioc.errors import InputError
+from archon_ioc.protocol.enums import FrameMode
 from archon_ioc.protocol.replies import TICK
 from archon_ioc.sim.faults import Faults
+from archon_ioc.sim.shot import BIG_BUFFER_BASES, BUFFER_BASES, MEMORY_END, RAW_BLOCK_BYTES, Shot
 
 Bytes = NDArray[np.uint8]
 
-_BASES = (0xA0000000, 0xC0000000, 0xE0000000)  # manual, FRAME: three buffers of 512 MB …
-_BIG_BASES = (0xA0000000, 0xD0000000, 0xD0000000)  # … or two of 768 MB, the third one listed but not used
-_END = 0x1_0000_0000
-_LARGEST_COUNT = 65535  # manual: LINECOUNT and PIXELCOUNT are 1 to 65535
 _TIMES = (
     "TIMESTAMP",
     "RETIMESTAMP",
@@ -31,88 +27,30 @@ _TIMES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """The shape of a frame: what APPLYCDS settles."""
-
-    areas: tuple[TapArea, ...]
-    frame_mode: FrameMode
-    sample_mode: SampleMode
-    width: int
-    height: int
-    pixel_count: int
-    line_count: int
-
-    @classmethod
-    def of(cls, acf: Acf) -> Self | None:
-        """Return the geometry of a configuration, None if it describes no frame at all.
-
-        Raises:
-            ConfigError: if the taps, the counts or the modes are wrong.
-        """
-        if "PIXELCOUNT" not in acf and "LINECOUNT" not in acf:
-            return None
-        for key in ("PIXELCOUNT", "LINECOUNT"):
-            if not 1 <= acf.number(key) <= _LARGEST_COUNT:
-                raise ConfigError(f"{key}={acf.number(key)} is not 1 to {_LARGEST_COUNT}")
-        if acf.frame_mode is FrameMode.UNKNOWN or acf.sample_mode is SampleMode.UNKNOWN:
-            raise ConfigError("FRAMEMODE is 0 to 2, SAMPLEMODE 0 or 1")
-        areas = place(acf.taps, acf.frame_mode, acf.pixel_count, acf.line_count)
-        if not areas:
-            return None
-        height, width = acf.frame_shape
-        geometry = cls(areas, acf.frame_mode, acf.sample_mode, width, height, acf.pixel_count, acf.line_count)
-        room = (_END - _BASES[0]) // (2 if acf.number("BIGBUF", 0) else 3)
-        if geometry.image_bytes > room:
-            raise ConfigError(f"a frame of {geometry.image_bytes} bytes does not fit into a buffer of {room}")
-        return geometry
-
-    @property
-    def image_bytes(self) -> int:
-        """Size of the image."""
-        return self.width * self.height * self.sample_mode.bytes_per_pixel
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """What the pixels of one frame show, settled when the frame starts."""
-
-    frame: int
-    geometry: Geometry
-    light_seconds: float = 0.0
-    """How long light fell on the CCD since it was cleared."""
-    dark_seconds: float = 0.0
-    """How long charge gathered, with or without light."""
-    overscan_pixels: int = 0
-    """Pixels at the end of each tap's line that have no place on the CCD."""
-    overscan_lines: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Readout:
-    """How one frame is clocked out; times in seconds since power-up."""
-
-    start: float
-    line_seconds: float
-    lines: int
-    """Lines that the script clocks; with fewer than LINECOUNT the frame never completes."""
-    rising_edge: float
-    falling_edge: float
-
-
 @dataclass(slots=True)
 class Buffer:
-    """One frame buffer. ``image`` is None until somebody has rendered ``shot``."""
+    """One frame buffer. ``image`` and ``raw`` are None until somebody has rendered ``shot``."""
 
     number: int
     shot: Shot | None = None
-    readout: Readout = Readout(0, 0, 0, 0, 0)
+    started: int = 0
+    """The tick of the first sample."""
+    edges: Edges = NO_EDGES
     complete: bool = False
     lines: int = 0
     pixels: int = 0
     image: Bytes | None = None
+    raw: Bytes | None = None
+    pulses: tuple[int, ...] = ()
+    """The PIXEL edges of a line of the raw capture, in ticks after the first one; nothing until it is captured."""
     before: Bytes | None = field(default=None, repr=False)
     """What the memory held before this frame; the lines that are not read out yet still hold it."""
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether everything that can be rendered so far has been."""
+        raw = self.shot is not None and self.shot.geometry.raw is not None and self.pulses
+        return self.image is not None and (self.raw is not None or not raw)
 
     def read(self, offset: int, count: int) -> Bytes:
         """Return ``count`` bytes from ``offset``; a view where that is possible."""
@@ -125,6 +63,9 @@ class Buffer:
         if image is not None:
             for first, end in self._filled():
                 _overlay(found, offset, image, first, end)
+        if self.raw is not None and self.shot is not None:
+            start = self.shot.geometry.raw_offset
+            _overlay(found, offset - start, self.raw, 0, self._captured())
         return found
 
     def _filled(self) -> Iterator[tuple[int, int]]:
@@ -138,13 +79,20 @@ class Buffer:
         if geometry.frame_mode is not FrameMode.TOP:
             yield (geometry.height - self.lines) * row, geometry.height * row
 
+    def _captured(self) -> int:
+        """Return how many bytes of the raw capture are there."""
+        raw = self.shot.geometry.raw if self.shot else None
+        if raw is None:
+            return 0
+        return min(max(self.lines - raw.first_line, 0), raw.lines) * raw.blocks * RAW_BLOCK_BYTES
+
 
 class FrameBuffers:
-    """The three frame buffers, or two with BIGBUF. Times are seconds since power-up."""
+    """The three frame buffers, or two with BIGBUF. Ticks are of 10 ns since power-up."""
 
     def __init__(self, faults: Faults, last_frame: int = 0) -> None:
         self._faults = faults
-        self._bases = _BASES
+        self._bases = BUFFER_BASES
         self._filling: Buffer | None = None
         self._missing_line = False
         self.buffers = [Buffer(n) for n in (1, 2, 3)]
@@ -152,54 +100,61 @@ class FrameBuffers:
         """Number of the last frame that started."""
         self.locked = 0
         self.write_buffer = 0
+        self.autofetch = False
+        """Whether completed frames are pushed to the client (FASTAUTOFETCH)."""
+        self.completed: deque[Buffer] = deque(maxlen=len(self.buffers))
+        """With ``autofetch``: frames that have still to be pushed; there is no room for more than the buffers hold."""
 
     def use_big(self, big: bool) -> None:
         """Divide the memory into two buffers instead of three, or back; that forgets the frames."""
-        bases = _BIG_BASES if big else _BASES
+        bases = BIG_BUFFER_BASES if big else BUFFER_BASES
         if bases is not self._bases:
             self._bases = bases
             self._filling = None
             self.buffers = [Buffer(n) for n in (1, 2, 3)]
             self.write_buffer = 0
 
-    def begin(self, readout: Readout, shot: Shot) -> None:
+    def begin(self, tick: int, shot: Shot, edges: Edges = NO_EDGES) -> None:
         """Start a frame in the next buffer that is not locked; ``shot`` gets its number here."""
-        self.advance(readout.start)
         self.frame += 1
-        shot = Shot(
-            self.frame, shot.geometry, shot.light_seconds, shot.dark_seconds,
-            shot.overscan_pixels, shot.overscan_lines,
-        )  # fmt: skip
         number = self._next_buffer()
         before = self.buffers[number - 1]
         left = before.image if before.image is not None else before.before
-        self._filling = Buffer(number, shot, readout, before=left)
+        self._filling = Buffer(number, replace(shot, frame=self.frame), tick, edges, before=left)
         self._missing_line = self._faults.frame_never_completes
         self.buffers[number - 1] = self._filling
         self.write_buffer = number
-        self.advance(readout.start)
 
-    def stop(self, at: float) -> None:
-        """End the readout where it is: the frame stays incomplete for ever."""
-        self.advance(at)
-        self._filling = None
-
-    def advance(self, at: float) -> None:
-        """Bring the frame that is being filled up to date."""
+    def progress(self, lines: int, pixels: int) -> None:
+        """Take notice of how many whole lines the frame has, and how many pixels its last line."""
         buffer = self._filling
         if buffer is None or buffer.shot is None:
             return
-        geometry, readout = buffer.shot.geometry, buffer.readout
-        limit = min(readout.lines, geometry.line_count - self._missing_line)
-        elapsed = max(at - readout.start, 0.0)
-        # The last line of a readout ends exactly at a time that was itself a sum: forgive rounding.
-        done = elapsed / readout.line_seconds + 1e-6 if readout.line_seconds else limit
-        buffer.lines = min(int(done), limit)
-        buffer.pixels = int((done - int(done)) * geometry.pixel_count) if done < limit else geometry.pixel_count
-        if buffer.lines == geometry.line_count:
+        buffer.lines = min(lines, buffer.shot.geometry.line_count - self._missing_line)
+        buffer.pixels = pixels
+
+    def capture(self, pulses: tuple[int, ...]) -> None:
+        """Take notice of the PIXEL edges of the first line of the raw capture."""
+        if self._filling is not None:
+            self._filling.pulses = pulses
+
+    def complete(self) -> None:
+        """End the frame: it is whole."""
+        buffer = self._filling
+        if buffer is None or buffer.shot is None:
+            return
+        geometry = buffer.shot.geometry
+        self.progress(geometry.line_count, geometry.pixel_count)
+        self._filling = None
+        if not self._missing_line:
             buffer.complete = True
             buffer.before = None
-            self._filling = None
+            if self.autofetch:
+                self.completed.append(buffer)
+
+    def stop(self) -> None:
+        """End the readout where it is: the frame stays incomplete for ever."""
+        self._filling = None
 
     def lock(self, number: int) -> None:
         """Keep buffer ``number`` from being taken by a new frame; 0 unlocks."""
@@ -226,8 +181,7 @@ class FrameBuffers:
 
     def _fields(self, buffer: Buffer) -> dict[str, int | str]:
         geometry = buffer.shot.geometry if buffer.shot else None
-        readout = buffer.readout
-        times = (readout.start, readout.rising_edge, readout.falling_edge, 0.0, 0.0, 0.0, 0.0)
+        raw = geometry.raw if geometry else None
         return {
             "SAMPLE": int(geometry.sample_mode) if geometry else 0,
             "COMPLETE": int(buffer.complete),
@@ -238,21 +192,21 @@ class FrameBuffers:
             "HEIGHT": geometry.height if geometry else 0,
             "PIXELS": buffer.pixels,
             "LINES": buffer.lines,
-            "RAWBLOCKS": 0,
-            "RAWLINES": 0,
-            "RAWOFFSET": 0,
-            **{key: f"{ticks(time):016X}" for key, time in zip(_TIMES, times, strict=True)},
+            "RAWBLOCKS": raw.blocks if raw else 0,
+            "RAWLINES": raw.lines if raw else 0,
+            "RAWOFFSET": geometry.raw_offset if geometry and raw else 0,
+            **{key: f"{tick:016X}" for key, tick in zip(_TIMES, (buffer.started, *buffer.edges), strict=True)},
         }
 
     def _next_buffer(self) -> int:
-        count = 2 if self._bases is _BIG_BASES else 3
+        count = 2 if self._bases is BIG_BUFFER_BASES else 3
         candidates = [(self.write_buffer + step) % count + 1 for step in range(count)]
         return next(n for n in candidates if n != self.locked)
 
     def _ends(self) -> tuple[int, ...]:
-        if self._bases is _BIG_BASES:
-            return (_BIG_BASES[1], _END, _BIG_BASES[2])
-        return (*_BASES[1:], _END)
+        if self._bases is BIG_BUFFER_BASES:
+            return (BIG_BUFFER_BASES[1], MEMORY_END, BIG_BUFFER_BASES[2])
+        return (*BUFFER_BASES[1:], MEMORY_END)
 
 
 _GROUPS = (

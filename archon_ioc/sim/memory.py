@@ -10,7 +10,7 @@ from archon_ioc.acf.keys import pattern_of
 from archon_ioc.acf.keyspec import Apply
 from archon_ioc.errors import ConfigError
 from archon_ioc.protocol.commands import CONFIG_LINE_LENGTH, CONFIG_LINES
-from archon_ioc.sim.frames import Geometry
+from archon_ioc.sim.shot import Geometry
 
 _JUMP = re.compile(r"\b(?:GOTO|CALL|RETURN)\s+(\w+)", re.IGNORECASE)
 _LABEL = re.compile(r"\s*(\w+)\s*:")

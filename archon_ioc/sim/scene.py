@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from archon_ioc.acf.taps import TapArea
 from archon_ioc.protocol.enums import SampleMode
-from archon_ioc.sim.frames import Shot
+from archon_ioc.sim.shot import Shot, View
 
 Pixels = NDArray[Any]
 
@@ -73,16 +73,7 @@ _STAR_WIDTH = 1.6  # pixels, standard deviation
 _STAR_REACH = 12
 _SHIFT_32 = 16  # bits: the 32-bit mode gives the sum over the sampling windows
 _SKY_SEED = 20210223
-
-
-@dataclass(frozen=True, slots=True)
-class _Patch:
-    """The part of a tap's area that is on the CCD, and the CCD's pixel at its first row and column."""
-
-    rows: slice
-    columns: slice
-    ccd_row: int
-    ccd_column: int
+_MOST_COSMICS = 1_000  # in one tap's part of one frame
 
 
 class StarField:
@@ -100,31 +91,36 @@ class StarField:
         long = shot.geometry.sample_mode is SampleMode.BITS32
         image = np.empty((shot.geometry.height, shot.geometry.width), np.uint16) if long else empty_image(shot)
         stars = _stars(shot) if shot.light_seconds else []
+        lines, pixels = shot.shown.active(shot.geometry)
         for area in shot.geometry.areas:
-            self._fill(image, area, shot, rng)
-            patch = _patch(area, shot)
-            active = image[patch.rows, patch.columns]
-            gain = _relative_gain(area)
-            _add_hot_pixels(active, shot.dark_seconds, area.index)
-            _add_cosmics(active, shot.dark_seconds, rng)
-            for row, column, adu_per_second in stars if shot.light_seconds else ():
-                _add_star(
-                    active,
-                    row - patch.ccd_row,
-                    column - patch.ccd_column,
-                    adu_per_second * gain * shot.light_seconds,
-                )
+            part = in_order(image, area)
+            self._fill(part, area, shot, rng)
+            active = part[:lines, :pixels]
+            if active.size:
+                self._add_charge(active, area, shot, stars, rng)
         return image.astype("<u4") << _SHIFT_32 if long else image
 
-    def _fill(self, image: Pixels, area: TapArea, shot: Shot, rng: np.random.Generator) -> None:
+    def _add_charge(
+        self, active: Pixels, area: TapArea, shot: Shot, stars: "list[_Star]", rng: np.random.Generator
+    ) -> None:
+        """Add what is more than a pixel wide, or narrower than a frame, to what a tap reads of the CCD."""
+        view = shot.shown
+        _add_hot_pixels(active, view, shot.dark_seconds, area.index)
+        _add_cosmics(active, view, shot.dark_seconds, rng)
+        gain = _relative_gain(area) * shot.light_seconds
+        for star in stars:
+            _add_star(active, view, star.seen_by(area, view), gain)
+
+    def _fill(self, part: Pixels, area: TapArea, shot: Shot, rng: np.random.Generator) -> None:
         """Fill a tap's area with bias and noise, and its part on the CCD with sky."""
-        pixels = in_order(image, area)
         bias = area.tap.offset + area.index % 4 * 3
-        pixels[...] = self._lines(bias, _READ_NOISE, pixels.shape, rng)
-        if sky := _SKY * shot.light_seconds * _relative_gain(area):
-            lines, columns = _on_ccd(shot, area)
+        part[...] = self._lines(bias, _READ_NOISE, part.shape, rng)
+        view = shot.shown
+        lines, pixels = view.active(shot.geometry)
+        sky = _SKY * shot.light_seconds * _relative_gain(area) * view.line_bin * view.pixel_bin
+        if sky and pixels:
             noise = (_READ_NOISE**2 + sky / _ELECTRONS_PER_ADU) ** 0.5
-            pixels[:lines, :columns] = self._lines(bias + sky, noise, (lines, columns), rng)
+            part[:lines, :pixels] = self._lines(bias + sky, noise, (lines, pixels), rng)
 
     def _lines(self, level: float, noise: float, shape: tuple[int, ...], rng: np.random.Generator) -> Pixels:
         tile = np.clip(self._noise * noise + level, 0, _FULL).astype(np.uint16)
@@ -132,69 +128,87 @@ class StarField:
         return sliding_window_view(tile, columns)[rng.integers(0, _TILE - columns, lines)]
 
 
-def _on_ccd(shot: Shot, area: TapArea) -> tuple[int, int]:
-    """Return how many lines and pixels of a tap are on the CCD; without a word about it, 1 % is overscan."""
-    lines = area.height - (shot.overscan_lines or area.height // 100)
-    columns = area.width - (shot.overscan_pixels or area.width // 100)
-    return max(lines, 1), max(columns, 1)
+@dataclass(frozen=True, slots=True)
+class _Star:
+    """Where a star is on the CCD, and the ADU per second in its brightest pixel."""
 
+    row: float
+    column: float
+    peak: float
 
-def _patch(area: TapArea, shot: Shot) -> _Patch:
-    lines, columns = _on_ccd(shot, area)
-    top = area.y + (area.height - lines if area.from_bottom else 0)
-    left = area.x + (area.width - columns if area.from_right else 0)
-    return _Patch(
-        slice(top, top + lines),
-        slice(left, left + columns),
-        area.y // area.height * lines,
-        area.x // area.width * columns,
-    )
+    def seen_by(self, area: TapArea, view: View) -> "_Star":
+        """Return the star in a tap's own lines and pixels of the CCD."""
+        row = self.row - area.y // area.height * view.lines
+        column = self.column - area.x // area.width * view.pixels
+        return _Star(
+            view.lines - 1 - row if area.from_bottom else row,
+            view.pixels - 1 - column if area.from_right else column,
+            self.peak,
+        )
 
 
 def _relative_gain(area: TapArea) -> float:
     return 1.0 + (area.index * 7 % 5 - 2) * 0.01
 
 
-def _stars(shot: Shot) -> list[tuple[float, float, float]]:
-    """Return row, column and ADU per second in the brightest pixel of every star: many faint, few bright."""
+def _stars(shot: Shot) -> list[_Star]:
+    """Return every star on the CCD, the same for each part of it: many faint, few bright."""
     rng = np.random.default_rng(_SKY_SEED)
-    height, width = shot.geometry.height, shot.geometry.width
+    geometry, view = shot.geometry, shot.shown
+    height = geometry.height // geometry.line_count * view.lines
+    width = geometry.width // geometry.pixel_count * view.pixels
     count = min(height * width // _PIXELS_PER_STAR + 1, _MOST_STARS)
     rows, columns = rng.uniform(0, height, count), rng.uniform(0, width, count)
-    brightness = 4.0 * rng.pareto(1.1, count)
-    return list(zip(rows.tolist(), columns.tolist(), brightness.tolist(), strict=True))
+    peaks = 4.0 * rng.pareto(1.1, count)
+    return [_Star(*star) for star in zip(rows.tolist(), columns.tolist(), peaks.tolist(), strict=True)]
 
 
-def _add_star(active: Pixels, row: float, column: float, peak: float) -> None:
+def _add_star(active: Pixels, view: View, star: _Star, gain: float) -> None:
     """Add a star to the part of the CCD that one tap reads."""
-    height, width = active.shape
-    top, left = max(int(row) - _STAR_REACH, 0), max(int(column) - _STAR_REACH, 0)
-    bottom, right = min(int(row) + _STAR_REACH, height), min(int(column) + _STAR_REACH, width)
-    if bottom <= top or right <= left:
+    lines = _profile(star.row, view.first_line, view.line_bin, active.shape[0])
+    pixels = _profile(star.column, view.first_pixel, view.pixel_bin, active.shape[1])
+    if lines is None or pixels is None:
         return
-    profile_down = np.exp(-((np.arange(top, bottom) - row) ** 2) / (2 * _STAR_WIDTH**2))
-    profile_right = np.exp(-((np.arange(left, right) - column) ** 2) / (2 * _STAR_WIDTH**2))
-    part = active[top:bottom, left:right]
-    part[...] = np.minimum(part + np.outer(profile_down, profile_right) * peak, _FULL)
+    (top, down), (left, right) = lines, pixels
+    part = active[top : top + len(down), left : left + len(right)]
+    part[...] = np.minimum(part + np.outer(down, right) * (star.peak * gain), _FULL)
 
 
-def _add_hot_pixels(active: Pixels, seconds: float, seed: int) -> None:
+def _profile(centre: float, first: int, size: int, count: int) -> tuple[int, NDArray[np.float64]] | None:
+    """Return a star's profile along one axis, summed over bins, and the bin at which it begins.
+
+    Bins are ``size`` pixels wide and there are ``count``, the first one at pixel ``first``. None if the star is
+    not in any of them.
+    """
+    start = max((int(centre) - _STAR_REACH - first) // size, 0)
+    end = min(-(-(int(centre) + _STAR_REACH - first) // size), count)
+    if end <= start:
+        return None
+    pixels = np.arange(first + start * size, first + end * size)
+    profile = np.exp(-((pixels - centre) ** 2) / (2 * _STAR_WIDTH**2))
+    return start, profile.reshape(-1, size).sum(axis=1)
+
+
+def _add_hot_pixels(active: Pixels, view: View, seconds: float, seed: int) -> None:
     rng = np.random.default_rng((_SKY_SEED, seed))
-    height, width = active.shape
-    count = active.size // _PIXELS_PER_HOT_PIXEL + 1
-    rows, columns = rng.integers(0, height, count), rng.integers(0, width, count)
+    count = view.lines * view.pixels // _PIXELS_PER_HOT_PIXEL + 1
+    rows, columns = rng.integers(0, view.lines, count), rng.integers(0, view.pixels, count)
     charge = rng.uniform(2.0, 60.0, count) * seconds
-    active[rows, columns] = np.minimum(active[rows, columns] + charge, _FULL)
+    rows, columns = (rows - view.first_line) // view.line_bin, (columns - view.first_pixel) // view.pixel_bin
+    seen = (rows >= 0) & (rows < active.shape[0]) & (columns >= 0) & (columns < active.shape[1])
+    rows, columns = rows[seen], columns[seen]
+    active[rows, columns] = np.minimum(active[rows, columns] + charge[seen], _FULL)
 
 
-def _add_cosmics(active: Pixels, seconds: float, rng: np.random.Generator) -> None:
+def _add_cosmics(active: Pixels, view: View, seconds: float, rng: np.random.Generator) -> None:
     """Add short straight tracks."""
     height, width = active.shape
-    for _ in range(int(rng.poisson(active.size * seconds / _PIXELS_PER_COSMIC_SECOND))):
+    area = active.size * view.line_bin * view.pixel_bin
+    for _ in range(min(int(rng.poisson(area * seconds / _PIXELS_PER_COSMIC_SECOND)), _MOST_COSMICS)):
         steps = np.arange(rng.uniform(2, 15), dtype=np.float64)
         angle = rng.uniform(0, 2 * math.pi)
-        down = rng.random() * height + steps * math.sin(angle)
-        right = rng.random() * width + steps * math.cos(angle)
+        down = rng.random() * height + steps * math.sin(angle) / view.line_bin
+        right = rng.random() * width + steps * math.cos(angle) / view.pixel_bin
         rows = np.clip(down, 0, height - 1).astype(np.intp)
         columns = np.clip(right, 0, width - 1).astype(np.intp)
         active[rows, columns] = np.minimum(active[rows, columns] + rng.uniform(200, 3000), _FULL)

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from enum import Enum, auto
 
 from archon_ioc.acf.file import Acf
+from archon_ioc.acf.raster import Edges
 from archon_ioc.errors import InputError
 from archon_ioc.protocol.replies import TICK
-from archon_ioc.sim.frames import FrameBuffers, Geometry, Readout, Shot
+from archon_ioc.sim.frames import FrameBuffers, ticks
 from archon_ioc.sim.memory import script_lines
+from archon_ioc.sim.shot import Geometry, Shot, View
 
 _FLUSH_SECONDS = 1.0  # of one flush: the scripts of SDSS take 1.1 and 2.1 s
 _SHORTEST_CYCLE = 0.01  # of continuous exposures that take no time
@@ -61,6 +63,7 @@ class Sequencer:
         self._geometry: Geometry | None = None
         self._abortable = False
         self._until: float | None = None
+        self._readout: tuple[float, float, int, Geometry] | None = None
         self._light = _Light()
         self.phase = Phase.HELD
         self.parameters: dict[str, int] = {}
@@ -126,7 +129,22 @@ class Sequencer:
         while self._until is not None and self._until <= at:
             ended, self._until = self._until, None
             self._end(ended, at)
-        self._frames.advance(at)
+        self._progress(at)
+
+    def _progress(self, at: float) -> None:
+        """Bring the frame that is being filled up to date."""
+        if self._readout is None:
+            return
+        start, line_seconds, lines, geometry = self._readout
+        # The last line of a readout ends exactly at a time that was itself a sum: forgive rounding.
+        done = max(at - start, 0.0) / line_seconds + 1e-6 if line_seconds else lines
+        if min(int(done), lines) >= geometry.line_count:
+            self._frames.complete()
+            self._readout = None
+        elif done < lines:
+            self._frames.progress(int(done), int((done - int(done)) * geometry.pixel_count))
+        else:
+            self._frames.progress(lines, geometry.pixel_count)
 
     def _end(self, at: float, now: float) -> None:
         """Do what follows the phase that ended at ``at``."""
@@ -218,16 +236,26 @@ class Sequencer:
         clocked = lines if enough else min(lines, geometry.line_count - 1)
         shot = Shot(
             0, geometry, self._light.light_seconds * self.is_powered, self._light.dark_seconds * self.is_powered,
-            self._value("OverscanPixels"), self._value("OverscanLines"),
+            self._view(geometry),
         )  # fmt: skip
-        self._frames.begin(Readout(at, line, clocked, self._light.opened_at, self._light.closed_at), shot)
+        edges = Edges(ticks(self._light.opened_at), ticks(self._light.closed_at))
+        self._progress(at)
+        self._frames.begin(ticks(at), shot, edges)
+        self._readout = at, line, clocked, geometry
+        self._progress(at)
         self._light.clear()
         self._enter(Phase.READING, at, max(lines, 1) * line)
+
+    def _view(self, geometry: Geometry) -> View | None:
+        lines, pixels = self._value("OverscanLines"), self._value("OverscanPixels")
+        return View(geometry.line_count - lines, geometry.pixel_count - pixels) if lines and pixels else None
 
     def _stop(self, at: float) -> None:
         self._until = None
         self._light.close(at)
-        self._frames.stop(at)
+        self._progress(at)
+        self._frames.stop()
+        self._readout = None
         self.phase = Phase.HELD
 
     def _enter(self, phase: Phase, at: float, seconds: float) -> None:

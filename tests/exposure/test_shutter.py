@@ -11,8 +11,8 @@ from archon_ioc.config import ShutterConfig
 from archon_ioc.errors import LinkError, StateError
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.settings import FrameType, ImageMode, ShutterMode, TriggerMode
-from archon_ioc.sim.frames import Shot
 from archon_ioc.sim.scene import Pixels, empty_image
+from archon_ioc.sim.shot import Shot
 
 
 class LightMeter:

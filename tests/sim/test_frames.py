@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from archon_ioc.acf.file import Acf
-from archon_ioc.errors import ConfigError, InputError
+from archon_ioc.acf.raster import Edges
+from archon_ioc.errors import InputError
 from archon_ioc.protocol.enums import FrameMode, SampleMode
 from archon_ioc.protocol.replies import BufferInfo, FrameStatus, parse_pairs
 from archon_ioc.sim.faults import Faults
-from archon_ioc.sim.frames import FrameBuffers, Geometry, Readout, Shot
+from archon_ioc.sim.frames import FrameBuffers
+from archon_ioc.sim.shot import Geometry, Shot
 
 BASE = 0xA0000000
 GOLDEN = Path(__file__).parents[1] / "golden" / "replies"
@@ -30,8 +32,8 @@ def geometry(acf: Acf) -> Geometry:
     return found
 
 
-def begin(buffers: FrameBuffers, acf: Acf, start: float, line_seconds: float = 1.0, lines: int = 4) -> None:
-    buffers.begin(Readout(start, line_seconds, lines, 1.0, 2.0), Shot(0, geometry(acf)))
+def begin(buffers: FrameBuffers, acf: Acf, tick: int = 0) -> None:
+    buffers.begin(tick, Shot(0, geometry(acf)), Edges(100, 200, 3, 4, 5, 6))
 
 
 def render(buffers: FrameBuffers, number: int, value: int) -> None:
@@ -41,54 +43,8 @@ def render(buffers: FrameBuffers, number: int, value: int) -> None:
     buffer.image = np.full(buffer.shot.geometry.image_bytes, value, np.uint8)
 
 
-def info(buffers: FrameBuffers, at: float, number: int) -> BufferInfo:
-    buffers.advance(at)
-    return FrameStatus.parse(buffers.report(at)).buffer(number)
-
-
-# Geometry
-
-
-def test_geometry_is_that_of_the_configuration(separate: Acf) -> None:
-    found = geometry(separate)
-    assert (found.width, found.height, found.frame_mode, found.sample_mode) == (
-        12, 4, FrameMode.TOP, SampleMode.BITS16,
-    )  # fmt: skip
-    assert found.image_bytes == 96
-
-
-def test_split_mode_and_32_bits(separate: Acf, changed: Change) -> None:
-    found = geometry(changed(separate, FRAMEMODE=2, SAMPLEMODE=1))
-    assert (found.width, found.height, found.image_bytes) == (6, 8, 192)
-
-
-def test_a_configuration_may_describe_no_frame(separate: Acf, changed: Change) -> None:
-    assert Geometry.of(Acf({})) is None
-    assert Geometry.of(changed(separate, TAPLINES=0)) is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"PIXELCOUNT": "0"}, "PIXELCOUNT=0 is not 1 to 65535"),
-        ({"LINECOUNT": "65536"}, "LINECOUNT=65536 is not 1 to 65535"),
-        ({"LINECOUNT": "many"}, "LINECOUNT='many' is not a whole number"),
-        ({"FRAMEMODE": "3"}, "FRAMEMODE"),
-        ({"SAMPLEMODE": "2"}, "SAMPLEMODE"),
-        ({"TAPLINE0": "XX1L"}, "'XX1L' is not a tap"),
-        ({"FRAMEMODE": "2", "TAPLINES": "1"}, "even number of taps"),
-        ({"PIXELCOUNT": "20000", "LINECOUNT": "20000"}, "does not fit"),
-    ],
-)
-def test_a_wrong_geometry_is_named(separate: Acf, changes: dict[str, str], reason: str, changed: Change) -> None:
-    with pytest.raises(ConfigError, match=reason):
-        Geometry.of(changed(separate, **changes))
-
-
-def test_a_frame_that_is_too_big_for_three_buffers_may_fit_into_two(separate: Acf, changed: Change) -> None:
-    assert geometry(changed(separate, PIXELCOUNT=15000, LINECOUNT=10000, BIGBUF=1)).image_bytes == 600_000_000
-    with pytest.raises(ConfigError, match="does not fit"):
-        Geometry.of(changed(separate, PIXELCOUNT=15000, LINECOUNT=10000, BIGBUF=0))
+def info(buffers: FrameBuffers, number: int) -> BufferInfo:
+    return FrameStatus.parse(buffers.report(0)).buffer(number)
 
 
 # Progress
@@ -107,54 +63,80 @@ def test_the_reply_has_the_keys_of_a_real_one_in_its_order(buffers: FrameBuffers
 
 
 def test_a_frame_grows_line_by_line(buffers: FrameBuffers, separate: Acf) -> None:
-    begin(buffers, separate, 10)
-    found = info(buffers, 10, 1)
+    begin(buffers, separate, 10**9)
+    found = info(buffers, 1)
     assert (found.frame, found.width, found.height, found.lines, found.complete) == (1, 12, 4, 0, False)
-    assert (found.timestamp, found.rising_edge, found.falling_edge) == (10**9, 10**8, 2 * 10**8)
-    found = info(buffers, 12.5, 1)
+    buffers.progress(2, 3)
+    found = info(buffers, 1)
     assert (found.lines, found.pixels, found.complete) == (2, 3, False)
-    found = info(buffers, 14, 1)
+    buffers.complete()
+    found = info(buffers, 1)
     assert (found.lines, found.pixels, found.complete) == (4, 6, True)
 
 
+def test_the_times_are_those_of_the_first_sample_and_of_the_edges_before_it(
+    buffers: FrameBuffers, separate: Acf
+) -> None:
+    begin(buffers, separate, 10**9 + 1)
+    found = parse_pairs(buffers.report(20))
+    assert (found["TIMER"], found["BUF1TIMESTAMP"]) == (f"{2 * 10**9:016X}", f"{10**9 + 1:016X}")
+    edges = [int(found[f"BUF1{name}TIMESTAMP"], 16) for name in ("RE", "FE", "REA", "FEA", "REB", "FEB")]
+    assert edges == [100, 200, 3, 4, 5, 6]
+
+
 def test_wbuf_stays_after_a_frame_is_complete(buffers: FrameBuffers, separate: Acf) -> None:
-    begin(buffers, separate, 0)
-    buffers.advance(100)
+    begin(buffers, separate)
+    buffers.complete()
     assert buffers.write_buffer == 1
-    begin(buffers, separate, 100)
+    assert info(buffers, 1).lines == 4
+    begin(buffers, separate)
     assert buffers.write_buffer == 2
 
 
 def test_a_stopped_frame_never_completes(buffers: FrameBuffers, separate: Acf) -> None:
-    begin(buffers, separate, 0)
-    buffers.stop(2)
-    found = info(buffers, 100, 1)
+    begin(buffers, separate)
+    buffers.progress(2, 1)
+    buffers.stop()
+    buffers.complete()
+    found = info(buffers, 1)
     assert (found.lines, found.complete) == (2, False)
-    begin(buffers, separate, 100)
-    assert info(buffers, 104, 2).frame == 2
-
-
-def test_a_frame_without_time_is_complete_at_once(buffers: FrameBuffers, separate: Acf) -> None:
-    begin(buffers, separate, 3, line_seconds=0.0)
-    assert info(buffers, 3, 1).complete
+    begin(buffers, separate)
+    assert info(buffers, 2).frame == 2
 
 
 def test_the_fault_leaves_the_last_line_out(separate: Acf) -> None:
     faults = Faults(frame_never_completes=True)
     buffers = FrameBuffers(faults)
-    begin(buffers, separate, 0)
-    found = info(buffers, 100, 1)
+    begin(buffers, separate)
+    buffers.progress(3, 6)
+    buffers.complete()
+    found = info(buffers, 1)
     assert (found.lines, found.complete) == (3, False)
+    faults.clear()
+    begin(buffers, separate)
+    buffers.complete()
+    assert info(buffers, 2).complete
 
 
 def test_geometry_is_that_of_the_moment_when_the_frame_started(
     buffers: FrameBuffers, separate: Acf, changed: Change
 ) -> None:
-    begin(buffers, separate, 0)
-    begin(buffers, changed(separate, PIXELCOUNT=3, FRAMEMODE=1, SAMPLEMODE=1), 10)
-    assert (info(buffers, 20, 1).width, info(buffers, 20, 1).mode) == (12, FrameMode.TOP)
-    later = info(buffers, 20, 2)
+    begin(buffers, separate)
+    begin(buffers, changed(separate, PIXELCOUNT=3, FRAMEMODE=1, SAMPLEMODE=1))
+    assert (info(buffers, 1).width, info(buffers, 1).mode) == (12, FrameMode.TOP)
+    later = info(buffers, 2)
     assert (later.width, later.mode, later.sample_mode) == (6, FrameMode.BOTTOM, SampleMode.BITS32)
+
+
+def test_completed_frames_wait_to_be_pushed_only_if_somebody_asked(buffers: FrameBuffers, separate: Acf) -> None:
+    begin(buffers, separate)
+    buffers.complete()
+    assert not buffers.completed
+    buffers.autofetch = True
+    for _ in range(5):
+        begin(buffers, separate)
+        buffers.complete()
+    assert [b.shot.frame for b in buffers.completed if b.shot] == [4, 5, 6]
 
 
 # Rotation and locks
@@ -163,7 +145,7 @@ def test_geometry_is_that_of_the_moment_when_the_frame_started(
 def taken(buffers: FrameBuffers, acf: Acf, count: int) -> list[int]:
     found: list[int] = []
     for n in range(count):
-        begin(buffers, acf, 10.0 * n)
+        begin(buffers, acf, 10 * n)
         found.append(buffers.write_buffer)
     return found
 
@@ -189,27 +171,29 @@ def test_two_big_buffers_take_turns(buffers: FrameBuffers, separate: Acf) -> Non
 
 
 def test_another_division_of_the_memory_forgets_the_frames(buffers: FrameBuffers, separate: Acf) -> None:
-    begin(buffers, separate, 0)
+    begin(buffers, separate)
     buffers.use_big(False)
-    assert info(buffers, 10, 1).frame == 1
+    assert info(buffers, 1).frame == 1
     buffers.use_big(True)
-    assert info(buffers, 10, 1).frame == 0
-    begin(buffers, separate, 20)
-    assert info(buffers, 30, 1).frame == 2
+    assert info(buffers, 1).frame == 0
+    begin(buffers, separate)
+    assert info(buffers, 1).frame == 2
 
 
 # Memory
 
 
 def test_any_part_of_a_frame_can_be_read(buffers: FrameBuffers, separate: Acf) -> None:
-    begin(buffers, separate, 0, line_seconds=0.0)
+    begin(buffers, separate)
+    buffers.complete()
     buffers.buffers[0].image = np.arange(96, dtype=np.uint8)
     buffer, offset = buffers.find(BASE + 10, 20)
     assert buffer.read(offset, 20).tolist() == list(range(10, 30))
 
 
 def test_behind_the_frame_there_is_junk_but_no_zero(buffers: FrameBuffers, separate: Acf) -> None:
-    begin(buffers, separate, 0, line_seconds=0.0)
+    begin(buffers, separate)
+    buffers.complete()
     render(buffers, 1, 0)
     block = buffers.buffers[0].read(0, 1024)
     assert not block[:96].any()
@@ -239,15 +223,58 @@ def test_while_a_frame_is_written_the_rest_is_still_the_old_one(
     acf = changed(separate, FRAMEMODE=mode)
     buffers.use_big(True)
     buffers.lock(2)
-    begin(buffers, acf, 0)
+    begin(buffers, acf)
     render(buffers, 1, 1)
-    begin(buffers, acf, 10)
+    begin(buffers, acf)
     render(buffers, 1, 2)
-    buffers.advance(12)
+    buffers.progress(2, 0)
     shape = geometry(acf)
     image = buffers.buffers[0].read(0, shape.image_bytes).reshape(shape.height, -1)
     assert image[:, 0].tolist() == rows
     assert (image == image[:, :1]).all()
-    buffers.advance(14)
+    buffers.complete()
     assert (buffers.buffers[0].read(0, shape.image_bytes) == 2).all()
     assert buffers.buffers[0].before is None  # or the memory of the program would fill up
+
+
+# Raw capture
+
+
+@pytest.fixture
+def raw(separate: Acf, changed: Change) -> Acf:
+    return changed(separate, RAWENABLE=1, RAWSTARTLINE=1, RAWENDLINE=2, RAWSAMPLES=1025)
+
+
+def test_raw_capture_is_told_with_the_frame(buffers: FrameBuffers, raw: Acf) -> None:
+    begin(buffers, raw)
+    found = info(buffers, 1)
+    assert (found.raw_blocks, found.raw_lines, found.raw_offset) == (2, 2, 2048)
+
+
+def test_raw_lines_come_as_the_lines_of_the_frame_do(buffers: FrameBuffers, raw: Acf) -> None:
+    begin(buffers, raw)
+    buffers.capture((0, 100))
+    buffer = buffers.buffers[0]
+    buffer.image = np.full(96, 1, np.uint8)
+    assert not buffer.is_rendered
+    buffer.raw = np.zeros(2 * 4096, np.uint8)
+    assert buffer.is_rendered
+    found: list[int] = []
+    for lines in range(4):
+        buffers.progress(lines, 0)
+        found.append(int((buffer.read(2048, 8192) == 0).sum()))
+    assert found == [0, 0, 4096, 8192]
+    buffers.complete()
+    whole = buffer.read(0, 2048 + 8192 + 10)
+    assert (whole[:96] == 1).all()
+    assert whole[96:2048].all()
+    assert not whole[2048 : 2048 + 8192].any()
+    assert whole[2048 + 8192 :].all()
+
+
+def test_without_raw_capture_nothing_is_told_of_it(buffers: FrameBuffers, separate: Acf) -> None:
+    begin(buffers, separate)
+    found = info(buffers, 1)
+    assert (found.raw_blocks, found.raw_lines, found.raw_offset) == (0, 0, 0)
+    buffers.buffers[0].image = np.full(96, 1, np.uint8)
+    assert buffers.buffers[0].is_rendered

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from archon_ioc.acf.file import Acf
-from archon_ioc.sim.frames import Geometry, Shot
 from archon_ioc.sim.scene import Pixels, StarField, TestPattern, in_order
+from archon_ioc.sim.shot import Geometry, Shot, View
 
 Change = Callable[..., Acf]
 
@@ -83,7 +83,7 @@ def parts(image: Pixels, acf: Acf) -> tuple[list[Pixels], list[Pixels]]:
 
 
 def exposed(acf: Acf, seconds: float, **values: object) -> Shot:
-    return shot_of(acf, light_seconds=seconds, dark_seconds=seconds, overscan_pixels=48, overscan_lines=16, **values)
+    return shot_of(acf, **{"light_seconds": seconds, "dark_seconds": seconds, "view": View(512, 512), **values})
 
 
 def test_each_amplifier_has_its_bias_and_noise(stars: StarField, demo: Acf) -> None:
@@ -141,3 +141,61 @@ def test_without_a_word_about_overscan_a_hundredth_of_the_pixels_is(stars: StarF
 
 def test_small_frames_are_rendered_too(stars: StarField, separate: Acf) -> None:
     assert stars.render(shot_of(separate, light_seconds=1, dark_seconds=1)).shape == (4, 12)
+
+
+# Windows and binning
+
+
+@pytest.fixture
+def ccd(stars: StarField, demo: Acf) -> Pixels:
+    """The whole CCD of the demonstration without overscan, after 20 s."""
+    image = stars.render(exposed(demo, 20, dark_seconds=0))
+    rows = np.r_[0:512, 1056 - 512 : 1056]
+    columns = np.r_[0:512, 1120 - 512 : 1120]
+    return image[np.ix_(rows, columns)].astype(int)
+
+
+def test_a_window_shows_the_stars_that_are_there(stars: StarField, demo: Acf, ccd: Pixels, changed: Change) -> None:
+    acf = changed(demo, LINECOUNT=100, PIXELCOUNT=80)
+    window = stars.render(exposed(acf, 20, dark_seconds=0, view=View(512, 512, 200, 300))).astype(int)
+    assert window.shape == (200, 160)
+    corners = [
+        (window[:100, :80], ccd[200:300, 300:380]),
+        (window[:100, 80:], ccd[200:300, 1024 - 380 : 1024 - 300]),
+        (window[100:, :80], ccd[1024 - 300 : 1024 - 200, 300:380]),
+        (window[100:, 80:], ccd[1024 - 300 : 1024 - 200, 1024 - 380 : 1024 - 300]),
+    ]
+    for seen, wanted in corners:
+        bright = wanted > np.median(wanted) + 100
+        assert bright.sum() > 10
+        assert seen[bright] == pytest.approx(wanted[bright], rel=0.02, abs=100)
+        assert (seen[~bright] < np.median(wanted) + 200).all()
+
+
+def test_bins_hold_the_sum_of_their_pixels(stars: StarField, demo: Acf, ccd: Pixels, changed: Change) -> None:
+    acf = changed(demo, LINECOUNT=256, PIXELCOUNT=128)
+    image = stars.render(exposed(acf, 20, dark_seconds=0, view=View(512, 512, 0, 0, 2, 4))).astype(int)
+    assert image.shape == (512, 256)
+    tap = demo.taps[0]
+    charge = (ccd[:512, :512] - tap.offset).reshape(256, 2, 128, 4).sum(axis=(1, 3))
+    seen = image[:256, :128] - tap.offset
+    assert np.median(seen) == pytest.approx(np.median(charge), abs=20)
+    faint = charge < 30_000  # not saturated
+    assert np.corrcoef(seen[faint], charge[faint])[0, 1] > 0.99
+    assert seen[faint].sum() == pytest.approx(charge[faint].sum(), rel=0.03)  # rounded down 8 times
+
+
+def test_what_is_read_beyond_the_ccd_is_dark(stars: StarField, demo: Acf) -> None:
+    image = stars.render(exposed(demo, 100, view=View(512, 512, 600, 0)))
+    assert image[:528].max() < 1300
+
+
+def test_hot_pixels_stay_where_they_are_on_the_ccd(stars: StarField, demo: Acf, changed: Change) -> None:
+    whole = stars.render(shot_of(demo, dark_seconds=100, view=View(512, 512)))[:512, :512]
+    hot = np.argwhere(whole > 1300)
+    acf = changed(demo, LINECOUNT=512, PIXELCOUNT=512)
+    shifted = stars.render(shot_of(acf, dark_seconds=100, view=View(512, 512, 10, 20)))[:512, :512]
+    seen = [(row, column) for row, column in hot if row >= 10 and column >= 20]
+    same = [shifted[row - 10, column - 20] > 1300 for row, column in seen]
+    assert len(seen) > 3
+    assert sum(same) > 0.6 * len(same)  # the others are cosmics

@@ -62,7 +62,7 @@ def test_a_readout_that_waits_follows_the_integration(core: Core) -> None:
     core.set(11, ReadOut=1)
     assert core.phase(12) is Phase.INTEGRATING
     assert core.phase(13.5) is Phase.READING
-    assert core.frames.buffers[0].readout.start == 13
+    assert core.frames.buffers[0].started == 13 * 10**8
     assert core.frames.buffers[0].readout.rising_edge == 10
     assert core.frames.buffers[0].readout.falling_edge == 13
 
@@ -273,7 +273,7 @@ def test_skipped_lines_come_before_the_frame(separate: Acf) -> None:
     assert core.phase(0.9) is Phase.CLOSING
     assert core.frames.write_buffer == 0
     assert core.phase(1.1) is Phase.READING
-    assert core.frames.buffers[0].readout.start == pytest.approx(20 * 0.1 * LINE)
+    assert core.frames.buffers[0].started == pytest.approx(20 * 0.1 * LINE * 1e8)
 
 
 @pytest.mark.parametrize(("key", "value"), [("Lines=3", 3), ("Pixels=4", 4)])
