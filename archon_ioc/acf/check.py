@@ -40,7 +40,7 @@ def check(
     ``names`` are those of the script's parameters.
     """
     subject = Subject(acf, system, names)
-    findings = {_finding(rule, found): None for rule in RULES for found in rule.look(subject)}
+    findings = {_finding(acf, rule, found): None for rule in RULES for found in rule.look(subject)}
     return tuple(sorted(findings, key=_place))
 
 
@@ -52,8 +52,9 @@ def reasons_to_refuse(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.kind in _STOPPING)
 
 
-def _finding(rule: Rule, found: Found) -> Finding:
-    return Finding(rule.severity, found.key, rule.kind, found.why, found.remedy or rule.remedy)
+def _finding(acf: Acf, rule: Rule, found: Found) -> Finding:
+    line = acf.source_line(found.key)
+    return Finding(rule.severity, found.key, rule.kind, found.why, found.remedy or rule.remedy, line)
 
 
 def _place(finding: Finding) -> tuple[int, int, list[str | int], str]:

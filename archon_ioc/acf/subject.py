@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from archon_ioc.acf.estimate import ReadoutTimes, estimate_readout
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.flow import Flow
-from archon_ioc.acf.keys import slot_of
-from archon_ioc.acf.keyspec import is_comment, parse_constant
+from archon_ioc.acf.keys import slot_of, spec_of
+from archon_ioc.acf.keyspec import KeySpec, is_comment, parse_constant
+from archon_ioc.acf.outputs import Output, parse_fields
 from archon_ioc.acf.roles import DEFAULT_NAMES, Roles
 from archon_ioc.acf.script import Program, ScriptError, ScriptProblem, compile_script
 from archon_ioc.acf.taps import Tap, parse_tap
@@ -16,7 +17,10 @@ from archon_ioc.config import ScriptConfig
 from archon_ioc.errors import ConfigError
 from archon_ioc.protocol.enums import ModuleType
 
+_spec_of = lru_cache(1 << 15)(spec_of)  # most keys of one configuration are those of another
+
 _LABEL = re.compile(r"\s*(\w+)\s*:")
+_STATE = re.compile(r"STATE(\d+)/MOD(\d+)")
 _TYPE = re.compile(r"MOD(\d+)_TYPE")
 
 
@@ -137,6 +141,31 @@ class Subject:
             return None
         matches = (_LABEL.match(text) for text in self.script_lines.values())
         return Flow(self.program, {match.group(1).upper(): match.group(1) for match in matches if match})
+
+    @cached_property
+    def outputs(self) -> tuple[Output, ...]:
+        """What the states say for the modules, those beyond the counter left out."""
+        return tuple(self._read_outputs())
+
+    def _read_outputs(self) -> Iterator[Output]:
+        count = self.count("STATES")
+        for key, value in self.keys.items():
+            match = _STATE.fullmatch(key) if key.startswith("STATE") else None
+            number, slot = (int(part) for part in match.groups()) if match else (count, 0)
+            kind = self.modules.get(slot)
+            if number < count and kind is not None:
+                name = self.keys.get(f"STATE{number}/NAME", "")
+                yield Output(key, number, name, slot, kind, parse_fields(value, kind))
+
+    @cached_property
+    def specs(self) -> Mapping[str, KeySpec | None]:
+        """What the catalogue says of each key, for the type of module that it is of."""
+        return {key: _spec_of(key, self.type_of(key)) for key in self.keys}
+
+    def type_of(self, key: str) -> ModuleType | None:
+        """Return the type of the module that a key is of, None where that is not known."""
+        found = self.modules.get(slot_of(key) or 0) if key.startswith("MOD") else None
+        return None if found in (ModuleType.NONE, ModuleType.UNKNOWN) else found
 
     @cached_property
     def taps(self) -> tuple[tuple[str, Tap], ...]:

@@ -1,6 +1,5 @@
 """Rules on lists: whether the counters fit the entries."""
 
-import re
 from collections.abc import Iterator
 
 from archon_ioc.acf.finding import Found, Rule, Severity
@@ -45,10 +44,10 @@ def _beyond_counter(subject: Subject) -> Iterator[Found]:
         if counter not in subject.keys:
             continue
         count = subject.count(counter)
-        pattern = re.compile(re.escape(entry).replace(r"\{\}", r"(\d+)"))
-        matches = ((key, value, pattern.fullmatch(key)) for key, value in subject.keys.items())
-        for key, value, match in matches:
-            if match and int(match.group(1)) >= count and not is_comment(value):
+        before, _, after = entry.partition("{}")
+        for key, value in subject.keys.items():
+            number = key.removeprefix(before).removesuffix(after) if key.startswith(before) else ""
+            if number.isdecimal() and int(number) >= count and not is_comment(value):
                 yield Found(key, f"{counter}={count}, so that {key}={value[:60]!r} is not read")
 
 

@@ -1,5 +1,6 @@
 """Rules on modules: whether the keys belong to what is installed, and whether that is what the file says."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from archon_ioc.acf.finding import Found, Rule, Severity
@@ -24,37 +25,42 @@ def _name(kind: ModuleType) -> str:
 
 
 def _keys_of(subject: Subject, slot: int) -> list[str]:
-    states = [key for key in subject.keys if key.startswith("STATE") and key.endswith(f"/MOD{slot}")]
-    return [f"MOD{slot}/{name}" for name in subject.slots.get(slot, {})] + states
+    return [f"MOD{slot}/{name}" for name in subject.slots.get(slot, {})]
 
 
-def _used_slots(subject: Subject) -> list[int]:
-    of_states = {key.partition("/MOD")[2] for key in subject.keys if key.startswith("STATE")}
-    return sorted({*subject.slots, *(int(slot) for slot in of_states if slot.isdecimal())})
+def _state_keys(subject: Subject) -> Mapping[int, list[str]]:
+    """Return the keys STATEn/MODm by slot."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for key in subject.keys:
+        slot = key.partition("/MOD")[2] if key.startswith("STATE") else ""
+        if slot.isdecimal():
+            found[int(slot)].append(key)
+    return found
 
 
 def _foreign_keys(subject: Subject) -> Iterator[Found]:
-    for slot in _used_slots(subject) if subject.modules else ():
+    state_keys = _state_keys(subject)
+    for slot in sorted({*subject.slots, *state_keys}) if subject.modules else ():
         kind = subject.modules.get(slot, ModuleType.NONE)
         if kind is ModuleType.UNKNOWN:
             continue
-        keys = _keys_of(subject, slot)
+        keys = _keys_of(subject, slot) + state_keys.get(slot, [])
         if kind is not ModuleType.NONE:
-            keys = [key for key in keys if key.startswith("MOD") and spec_of(key) and not spec_of(key, kind)]
+            keys = [key for key in keys if subject.specs[key] is None and spec_of(key)]
         if keys:
             yield Found(keys[0], f"slot {slot} is {_name(kind)}, which has no {shown(keys)}")
 
 
 def _other_module(subject: Subject) -> Iterator[Found]:
     for slot, expected, actual in _different(subject):
-        keys = [key for key in _keys_of(subject, slot) if key.startswith("MOD")]
+        keys = _keys_of(subject, slot)
         if any(spec_of(key) and not spec_of(key, actual) for key in keys):
             yield Found(f"MOD{slot}_TYPE", f"slot {slot} is {_name(expected)} in the file, {_name(actual)} here")
 
 
 def _similar_module(subject: Subject) -> Iterator[Found]:
     for slot, expected, actual in _different(subject):
-        keys = [key for key in _keys_of(subject, slot) if key.startswith("MOD")]
+        keys = _keys_of(subject, slot)
         if all(spec_of(key, actual) or not spec_of(key) for key in keys):
             what = "all its keys are known to both" if keys else "the file has no key for it"
             yield Found(

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 from itertools import product
 
 from archon_ioc.acf.catalogue import CATALOGUE
 from archon_ioc.acf.finding import Found, Rule, Severity
-from archon_ioc.acf.keys import normal, slot_of, spec_of
+from archon_ioc.acf.keys import normal, spec_of
 from archon_ioc.acf.keyspec import KeySpec
 from archon_ioc.acf.subject import Subject
 from archon_ioc.protocol.enums import ModuleType
@@ -22,20 +23,14 @@ def shown(keys: list[str]) -> str:
     return ", ".join(keys[:_SHOWN]) + more
 
 
-def type_of(subject: Subject, key: str) -> ModuleType | None:
-    """Return the type of the module that a key is of, None where that is not known."""
-    found = subject.modules.get(slot_of(key) or 0)
-    return None if found in (ModuleType.NONE, ModuleType.UNKNOWN) else found
-
-
 def _bad_value(subject: Subject) -> Iterator[Found]:
     told = {problem.key for problem in subject.script_problems}
     names = set(subject.constants)
-    for key, value in subject.keys.items():
-        spec = spec_of(key, type_of(subject, key))
+    for key, spec in subject.specs.items():
+        value = subject.keys[key]
         why = spec.objection(value, names) if spec and key not in told else None
-        if why:
-            yield Found(key, f"{value[:60]!r} ({spec.meaning.lower() if spec else ''}) is {why}")
+        if spec and why:
+            yield Found(key, f"{value[:60]!r} ({spec.meaning[0].lower()}{spec.meaning[1:]}) is {why}")
 
 
 def _constant_range(subject: Subject) -> Iterator[Found]:
@@ -45,7 +40,7 @@ def _constant_range(subject: Subject) -> Iterator[Found]:
         name = value.strip().upper()
         if name not in subject.constants or name in told:
             continue
-        spec = spec_of(key, type_of(subject, key))
+        spec = subject.specs[key]
         why = spec.objection(str(subject.constants[name])) if spec and spec.may_name_constant else None
         if why:
             told.add(name)
@@ -53,15 +48,15 @@ def _constant_range(subject: Subject) -> Iterator[Found]:
 
 
 def _unknown_key(subject: Subject) -> Iterator[Found]:
-    for key in subject.keys:
-        if spec_of(key) is None:
+    for key, spec in subject.specs.items():
+        if spec is None and spec_of(key) is None:
             own = normal(key)
             like = get_close_matches(own, [other for other in _all_keys(subject) if other != own], 1, 0.8)
             yield Found(key, f"no such key is known to the manual{f', but {like[0]} is' if like else ''}")
 
 
 def _all_keys(subject: Subject) -> list[str]:
-    known = [normal(key) for key in subject.keys if spec_of(key)]
+    known = [normal(key) for key, spec in subject.specs.items() if spec]
     return known + [spec.pattern for spec in CATALOGUE if not spec.indices and spec.modules is None]
 
 
@@ -70,22 +65,26 @@ def _missing_key(subject: Subject) -> Iterator[Found]:
         if key not in subject.keys:
             yield Found(key, f"there is no {key}; what the controller takes instead is not documented")
     for slot, keys in subject.slots.items():
-        kind = type_of(subject, f"MOD{slot}/")
+        kind = subject.type_of(f"MOD{slot}/LABEL1")
         for missing in _missing_of(slot, keys, kind) if kind else ():
             yield Found(missing, f"there is no {missing}, but others of its kind")
 
 
 def _missing_of(slot: int, keys: Mapping[str, str], kind: ModuleType) -> Iterator[str]:
-    for spec in CATALOGUE:
-        if spec.modules and kind in spec.modules and "VCPU_LINE" not in spec.pattern:
-            instances = list(_instances(spec))
-            absent = [name for name in instances if name not in keys]
-            if len(absent) < len(instances):
-                yield from (f"MOD{slot}/{name}" for name in absent)
+    for instances in _families(kind):
+        absent = [name for name in instances if name not in keys]
+        if len(absent) < len(instances):
+            yield from (f"MOD{slot}/{name}" for name in absent)
+
+
+@cache
+def _families(kind: ModuleType) -> list[list[str]]:
+    """Return the keys of each row that a type of module has, without ``MODm/``."""
+    rows = (spec for spec in CATALOGUE if spec.modules and kind in spec.modules)
+    return [list(_instances(spec)) for spec in rows if "VCPU_LINE" not in spec.pattern]
 
 
 def _instances(spec: KeySpec) -> Iterator[str]:
-    """Yield the keys of a row without ``MODm/``."""
     plain = spec.pattern.partition("/")[2]
     letters = "AB" if "x" in plain else "-"
     sensors = "ABC" if "y" in plain else "-"
