@@ -63,8 +63,8 @@ def test_a_readout_that_waits_follows_the_integration(core: Core) -> None:
     assert core.phase(12) is Phase.INTEGRATING
     assert core.phase(13.5) is Phase.READING
     assert core.frames.buffers[0].started == 13 * 10**8
-    assert core.frames.buffers[0].readout.rising_edge == 10
-    assert core.frames.buffers[0].readout.falling_edge == 13
+    assert core.frames.buffers[0].edges.light_on == 10 * 10**8
+    assert core.frames.buffers[0].edges.light_off == 13 * 10**8
 
 
 def test_the_integration_time_may_be_in_hundredths_of_a_second(separate: Acf) -> None:
