@@ -5,9 +5,10 @@ import contextlib
 import logging
 import os
 import platform
+import signal
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +36,7 @@ from archon_ioc.serve.shutter_pv import PvShutter
 
 log = logging.getLogger(__name__)
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
 _FRAME_PIXELS = 1 << 24
 """Pixels of image1:ArrayData where neither the site file nor an ACF tells: 4096 x 4096."""
 
@@ -196,6 +198,26 @@ def with_simulator(site: SiteConfig, port: int, acf: Path) -> SiteConfig:
     """Return the site with a simulated controller instead of its own."""
     config = site.controller.model_copy(update={"host": "127.0.0.1", "port": port, "acf": site.controller.acf or acf})
     return site.model_copy(update={"controller": config})
+
+
+def start_logging(level: str) -> None:
+    """Write log entries from this level on to standard error."""
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    logging.getLogger("caproto").setLevel(logging.ERROR)
+
+
+def run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run until done, or stopped by SIGINT or SIGTERM."""
+
+    async def stoppable() -> None:
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+    asyncio.run(stoppable())
 
 
 def demo_acf() -> Path:

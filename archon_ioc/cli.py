@@ -1,20 +1,18 @@
 """The command line: parses arguments and calls one function of the layers below."""
 
 import asyncio
-import logging
 import os
-import signal
 import sys
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from archon_ioc import __version__, app
-from archon_ioc.acf.file import Acf
+from archon_ioc.cli_acf import acf as acf_commands
+from archon_ioc.cli_sim import sim
 from archon_ioc.config import SiteConfig, load, validated
 from archon_ioc.driver.connection import connect
 from archon_ioc.driver.state import ControllerState, Step
@@ -26,13 +24,6 @@ from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.settings import FrameType, ImageMode, TriggerMode
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.protocol import commands
-from archon_ioc.sim.device import SimArchon
-from archon_ioc.sim.scene import StarField, TestPattern
-from archon_ioc.sim.server import SimServer
-
-_GIGABIT = 100 << 20
-"""Bytes per second of a fetch over gigabit Ethernet (measured on real controllers)."""
-LEVELS = ("debug", "info", "warning", "error")
 
 
 class _DefaultsToRun(click.Group):
@@ -57,6 +48,12 @@ def main() -> None:
     """An EPICS IOC for STA Archon detector controllers. Without a command: run the IOC."""
 
 
+main.add_command(acf_commands)
+
+
+main.add_command(sim)
+
+
 def site_options(command: Any) -> Any:
     """Add the options that say which controller, where and with which ACF."""
     for option in reversed(
@@ -69,7 +66,7 @@ def site_options(command: Any) -> Any:
             ),
             click.option("--simulate", is_flag=True, help="Run with a simulated controller, powered and configured."),
             click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the images, ./data."),
-            click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True),
+            click.option("--log-level", type=click.Choice(app.LOG_LEVELS), default="info", show_default=True),
         )
     ):
         command = option(command)
@@ -81,8 +78,8 @@ def site_options(command: Any) -> Any:
 @site_options
 def run(prefix: str | None, simulate: bool, log_level: str, **chosen: Any) -> None:
     """Run the IOC until SIGINT or SIGTERM."""
-    _start_logging(log_level)
-    _run(_serve(_site(prefix=prefix, **chosen), simulate))
+    app.start_logging(log_level)
+    app.run_until_stopped(_serve(_site(prefix=prefix, **chosen), simulate))
 
 
 async def _serve(site: SiteConfig, simulate: bool) -> None:
@@ -118,66 +115,14 @@ def _link(state: ControllerState) -> str:
 
 
 @main.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=4242, show_default=True, help="0 takes a free one.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--acf", type=click.Path(path_type=Path), help="What the flash memory holds; the demonstration ACF.")
-@click.option("--applied", is_flag=True, help="Boot with the ACF applied, as APPLYALL=1 in flash does.")
-@click.option("--powered", is_flag=True, help="Boot with CCD power on, as POWERON=1 in flash does.")
-@click.option(
-    "--speed", type=click.FloatRange(0), default=1.0, show_default=True, help="Time runs so fast; 0: no time."
-)
-@click.option("--latency", type=click.FloatRange(0), default=1.0, show_default=True, help="Scale of reply times.")
-@click.option("--pattern", is_flag=True, help="Pixels that encode tap, line and column instead of a sky.")
-@click.option("--until-eof", is_flag=True, help="Stop when standard input is closed.")
-@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
-def sim(log_level: str, until_eof: bool, **chosen: Any) -> None:
-    """Run a simulated Archon on a port of its own."""
-    _start_logging(log_level)
-    _run(_simulate(_Simulated(**chosen), until_eof))
-
-
-@dataclass(frozen=True)
-class _Simulated:
-    """The options of ``sim``."""
-
-    port: int
-    host: str
-    acf: Path | None
-    applied: bool
-    powered: bool
-    speed: float
-    latency: float
-    pattern: bool
-
-
-async def _simulate(chosen: _Simulated, until_eof: bool) -> None:
-    # Ten seconds ago: what is to be powered has its voltages when the first client comes.
-    device = SimArchon(Acf.read(chosen.acf or app.demo_acf()), applied=chosen.applied or chosen.powered, now=-10.0)
-    if chosen.powered:
-        device.handle("POWERON", -10.0)
-    server = SimServer(
-        device,
-        chosen.host,
-        chosen.port,
-        latency=chosen.latency,
-        speed=chosen.speed,
-        scene=TestPattern() if chosen.pattern else StarField(),
-        fetch_rate=_GIGABIT if chosen.speed else None,
-    )
-    async with server:
-        click.echo(f"simulated Archon at {chosen.host}:{server.port}")
-        await (asyncio.to_thread(sys.stdin.read) if until_eof else asyncio.Event().wait())
-
-
-@main.command()
 @click.option("--seconds", type=click.FloatRange(0), default=1.0, show_default=True, help="Exposure time.")
 @click.option("--dark", is_flag=True, help="Keep the shutter closed.")
 @click.option("--power-on", is_flag=True, help="Load and apply the ACF and switch the CCD power on before.")
 @site_options
 def expose(seconds: float, dark: bool, power_on: bool, simulate: bool, log_level: str, **chosen: Any) -> None:
     """Take one exposure without EPICS and print the names of its files."""
-    _start_logging(log_level)
-    _run(_expose(_site(**chosen), simulate, seconds, dark, power_on))
+    app.start_logging(log_level)
+    app.run_until_stopped(_expose(_site(**chosen), simulate, seconds, dark, power_on))
 
 
 async def _expose(site: SiteConfig, simulate: bool, seconds: float, dark: bool, power_on: bool) -> None:
@@ -229,7 +174,7 @@ async def _running(camera: Camera) -> AsyncGenerator[None]:
 @click.option("--port", type=click.IntRange(1, 65535), default=4242, show_default=True)
 def talk(host: str, command: str, port: int) -> None:
     """Send one raw COMMAND to the controller at HOST and print its reply."""
-    _run(_talk(host, port, command))
+    app.run_until_stopped(_talk(host, port, command))
 
 
 async def _talk(host: str, port: int, text: str) -> None:
@@ -280,25 +225,6 @@ async def _simulated(stack: AsyncExitStack, site: SiteConfig) -> SiteConfig:
     acf = site.controller.acf or app.demo_acf()
     port = await stack.enter_async_context(app.simulator(acf, "--powered", "--log-level", "warning"))
     return app.with_simulator(site, port, acf)
-
-
-def _start_logging(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
-    logging.getLogger("caproto").setLevel(logging.ERROR)
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run until done, or stopped by a signal."""
-
-    async def stoppable() -> None:
-        task = asyncio.ensure_future(work)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.result()
-
-    asyncio.run(stoppable())
 
 
 async def _show_progress(camera: Camera) -> None:
