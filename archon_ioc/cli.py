@@ -51,6 +51,9 @@ def main() -> None:
 main.add_command(acf_commands)
 
 
+main.add_command(acf_commands)
+
+
 main.add_command(sim)
 
 
