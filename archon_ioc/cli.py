@@ -51,9 +51,6 @@ def main() -> None:
 main.add_command(acf_commands)
 
 
-main.add_command(acf_commands)
-
-
 main.add_command(sim)
 
 
