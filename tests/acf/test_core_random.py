@@ -1,4 +1,4 @@
-"""The timing core does what the reference does, change by change: scripts made at random, and real ones."""
+"""The timing core does what the reference does, change by change, in scripts made at random."""
 
 from dataclasses import dataclass
 
