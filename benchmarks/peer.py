@@ -1,11 +1,10 @@
 """The peer: another driver of the same controller, from the package index, in a virtual environment of its own."""
 
 import subprocess
-import sys
 from pathlib import Path
 
-PEER = "sdss-archon==0.15.5"
-_FOLDER = Path(__file__).parents[1] / "build" / "peer-venv"
+PEER = "sdss-archon"
+_MAKE = Path(__file__).parents[1] / "scripts" / "peer"
 
 
 def peer_python() -> Path:
@@ -14,16 +13,8 @@ def peer_python() -> Path:
     Raises:
         SystemExit: if it cannot be installed.
     """
-    python = _FOLDER / "bin" / "python"
-    marker = _FOLDER / "installed"
-    if marker.exists() and marker.read_text() == PEER:
-        return python
-    print(f"making {_FOLDER} with {PEER} …", file=sys.stderr, flush=True)
     try:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(_FOLDER)], check=True)
-        install = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", PEER]
-        subprocess.run(install, check=True)
+        made = subprocess.run([str(_MAKE)], check=True, stdout=subprocess.PIPE, text=True)
     except subprocess.CalledProcessError as error:
         raise SystemExit(f"{PEER} cannot be installed ({error}); --no-peer measures without it") from error
-    marker.write_text(PEER)
-    return python
+    return Path(made.stdout.strip())
