@@ -1,150 +1,152 @@
 """Readings of the modules: what STATUS says about each type of module."""
 
-import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from random import Random
 
 from archon_ioc.protocol.enums import ModuleType
 from archon_ioc.protocol.replies import ModuleInfo
-from archon_ioc.sim.power import step_level
+from archon_ioc.sim.bias import BiasBank, number_of
+from archon_ioc.sim.chassis import Load
+from archon_ioc.sim.cryostat import Cryostat
+from archon_ioc.sim.faults import Faults
+from archon_ioc.sim.heater import HeaterCard
+from archon_ioc.sim.noise import Noise
+from archon_ioc.sim.vcpu import REGISTERS, DigitalLines, Vcpu
 
-OPEN_SENSOR = -273.150016
-"""°C that a HeaterX reports where no sensor is connected (captured reply)."""
-
-_TIME_CONSTANT = 60.0  # seconds in which a heater's loop comes 63 % closer to its target
-_SENSOR_START = {"A": -95.0, "B": -110.0, "C": -120.0}
-_MODULE_TEMPERATURE = 25.0
-
-_CHANNELS: Mapping[ModuleType, tuple[tuple[str, int], ...]] = {
-    ModuleType.LVBIAS: (("LVLC", 24), ("LVHC", 6)),
-    ModuleType.LVXBIAS: (("LVLC", 24), ("LVHC", 6)),
-    ModuleType.HVBIAS: (("HVLC", 24), ("HVHC", 6)),
-    ModuleType.HVXBIAS: (("HVLC", 24), ("HVHC", 6)),
-    ModuleType.HVYBIAS: (("HVLC", 24), ("HVHC", 6)),
-    ModuleType.XVBIAS: (("XVP", 4), ("XVN", 4)),
-    ModuleType.HS: (("MAG", 12), ("OFS", 12)),
-}
-_DIGITAL_INPUTS = {
+_DIGITAL_LINES = {
     ModuleType.LVBIAS: 8, ModuleType.LVXBIAS: 8, ModuleType.HEATER: 8, ModuleType.HEATERX: 8,
     ModuleType.HS: 4, ModuleType.LVDS: 4,
 }  # fmt: skip
-_VCPU_REGISTERS = 16
-# Volts and milliamperes of noise on channels without power, from the captured replies.
-_NOISE = {"LVLC": (0.008, 0.008), "LVHC": (0.002, 0.06), "HVLC": (0.01, 0.008), "HVHC": (0.01, 0.06)}
-_OTHER_NOISE = (0.01, 0.01)
-_LOAD_OHMS = {"LVHC": 500.0, "HVHC": 2000.0}
-_OTHER_LOAD_OHMS = 20_000.0
+_SENSORS = {ModuleType.HEATER: "AB", ModuleType.HEATERX: "ABC"}
+_CLOCKS = {ModuleType.DRIVER: 8, ModuleType.DRIVERX: 12}
+_CLOCK_AMPERES = 0.008
+# Vendor software knows an Atlas by these; what else it reports is not known.
+_ATLAS = {
+    **{f"RTD{n}": 22.0 for n in range(1, 9)}, **{f"HALL{n}": 0.0 for n in range(1, 4)},
+    "VAC": 0.0, "TEC_V": 0.0, "TEC_I": 0.0, "ION_V": 0.0, "ION_I": 0.0,
+}  # fmt: skip
+_OLD_OUTPUT_VOLTS = 0.9  # what a HeaterX of build 797 reads where a heater is off (captured reply) …
+_FIRST_EXACT_BUILD = 1000  # … and newer ones do not
 
 
 class Module:
-    """One module and its readings. ``settings`` are its keys of the applied configuration, without ``MODn/``."""
+    """One module. Its settings are its keys of the applied configuration, without ``MODn/``."""
 
-    def __init__(self, info: ModuleInfo, noise: Random) -> None:
+    def __init__(self, info: ModuleInfo, faults: Faults, log: Callable[[str], None], seed: int = 0) -> None:
         self._info = info
-        self._noise = noise
-        self._settings: Mapping[str, str] = {}
-        self._sensors = dict(_SENSOR_START)
-        self._seen_at = 0.0
+        self._faults = faults
+        self._log_device = log
+        self._seen = _interesting(faults)
+        self._clocks = 0
+        self._bias_text = ""
+        self.biases = BiasBank(info.type, Random(f"{seed} {info.slot}"))
+        self.cryostat = Cryostat()
+        self.heaters: HeaterCard | None = None
+        if sensors := _SENSORS.get(info.type):
+            self.heaters = HeaterCard(sensors, self.cryostat, self._log, off_volts=off_volts(info))
+        self.vcpu = Vcpu()
+        self.lines = DigitalLines(_DIGITAL_LINES.get(info.type, 0), self.vcpu)
+        channels = self.biases.channels
+        self._bias_format = self._format(f"{c.kind.name}_{x}{c.number}=%.3f" for c in channels for x in "VI")
+        self._heater_format = self._format(_heater_words(info.type))
+        self._digital_format = self._format(("DINPUTS=%s", *(f"VCPU_OUTREG{n}=%d" for n in range(REGISTERS))))
 
-    def apply(self, settings: Mapping[str, str], at: float) -> None:
-        """Take other settings over."""
-        self._relax(at)
-        self._settings = settings
+    def apply(self, settings: Mapping[str, str], at: float, *, is_powered: bool) -> None:
+        """Take other settings over; biases with power on them move with their slew."""
+        self.biases.apply(settings, at, slowly=is_powered)
+        if self.heaters:
+            self.heaters.apply(settings, at)
+        self.apply_digital(settings, at)
+        clocks = range(1, _CLOCKS.get(self._info.type, 0) + 1)
+        self._clocks = sum(number_of(settings, f"ENABLE{n}", 1.0) != 0 for n in clocks)
 
-    @property
-    def steps(self) -> int:
-        """The highest power-up group of its biases."""
-        return max((self._order(key) for key in self._settings if "_ORDER" in key), default=0)
+    def apply_digital(self, settings: Mapping[str, str], at: float) -> None:
+        """Take the settings of digital lines and VCPU over, and restart the VCPU (measured)."""
+        self.lines.apply(settings)
+        self.vcpu.apply(settings)
+        self.vcpu.restart(at)
 
-    def readings(self, at: float, level: float, steps: int) -> Iterator[tuple[str, str]]:
-        """Yield the keys of STATUS, without ``MODn/``, and their values.
+    def restart(self) -> None:
+        """Forget the configuration; what is outside of the controller stays as it is. Time begins at 0 again."""
+        self.biases.apply({}, 0.0, slowly=False)
+        self._clocks, self._bias_text = 0, ""
+        self.lines.apply({})
+        self.vcpu.clear()
+        if self.heaters:
+            self.heaters.restart()
 
-        ``level`` is how far the power's ramp is, ``steps`` the number of power-up groups.
+    def advance(self, at: float) -> None:
+        """Let the time pass, and the faults strike."""
+        seen = _interesting(self._faults)
+        if seen != self._seen:
+            self._seen = seen
+            self._strike()
+        if self.heaters:
+            self.heaters.advance(at)
+
+    def text(self, at: float, reach: Mapping[int, float], noise: Noise, *, biases: bool = True) -> str:
+        """Return the readings as STATUS has them, each with a blank after it, all but ``TEMP``.
+
+        ``reach`` tells how far each power-up group is. Without ``biases`` theirs are as they were.
         """
-        self._relax(at)
-        kind = self._info.type
-        yield "TEMP", f"{self._sixteenth(_MODULE_TEMPERATURE + self._info.slot / 4):.3f}"
-        for name, count in _CHANNELS.get(kind, ()):
-            for n in range(1, count + 1):
-                volts, milliamperes = self._channel(name, n, level, steps)
-                yield f"{name}_V{n}", f"{volts:.3f}"
-                yield f"{name}_I{n}", f"{milliamperes:.3f}"
-        if kind.is_heater:
-            yield from self._heater_readings()
-        if inputs := _DIGITAL_INPUTS.get(kind):
-            yield "DINPUTS", "0" * inputs
-            for n in range(_VCPU_REGISTERS):
-                yield f"VCPU_OUTREG{n}", "0"
+        text = ""
+        if self.biases.channels:
+            if biases or not self._bias_text:
+                self._bias_text = self._bias_format % tuple(self.biases.read(at, reach, noise))
+            text = self._bias_text
+        if self.heaters:
+            text += self._heater_format % self.heaters.readings(noise)
+        if self._info.type is ModuleType.ATLAS:
+            text += self._format(f"{key}={value:.3f}" for key, value in _ATLAS.items())
+        if self._info.type in _DIGITAL_LINES:
+            text += self._digital_format % (self.lines.text(), *self.vcpu.outputs(at))
+        return text
 
-    def _channel(self, name: str, n: int, level: float, steps: int) -> tuple[float, float]:
-        """Return V and mA of one bias channel."""
-        wanted = self._number(f"{name}_V{n}")
-        if self._settings.get(f"{name}_ENABLE{n}", "1").strip() == "0":
-            wanted = 0.0
-        reached = wanted * step_level(level, self._order(f"{name}_ORDER{n}"), steps)
-        milliamperes = reached / _LOAD_OHMS.get(name, _OTHER_LOAD_OHMS) * 1000
-        limit = self._number(f"{name}_IL{n}", math.inf)
-        milliamperes = math.copysign(min(abs(milliamperes), limit), milliamperes)
-        volt_noise, current_noise = _NOISE.get(name, _OTHER_NOISE)
-        return reached + self._noise.gauss(0, volt_noise), milliamperes + self._noise.gauss(0, current_noise)
+    def load(self, level: float) -> Load:
+        """Return what it draws for CCD and cryostat; ``level`` is how far the CCD power has come."""
+        amperes = dict(self.biases.draws)
+        if self._clocks:
+            amperes["P17V"] = amperes["N17V"] = self._clocks * _CLOCK_AMPERES * level
+        if not self.heaters:
+            return Load(amperes)
+        amperes["HEATER"] = self.heaters.amperes
+        return Load(amperes, self.heaters.own_watts)
 
-    def _heater_readings(self) -> Iterator[tuple[str, str]]:
-        is_x = self._info.type is ModuleType.HEATERX
-        for sensor in "ABC" if is_x else "AB":
-            celsius = OPEN_SENSOR
-            if self._is_connected(sensor):
-                celsius = self._sensors[sensor] + self._noise.gauss(0, 0.005)
-            yield f"TEMP{sensor}", f"{celsius:.6f}" if is_x else f"{celsius:.3f}"
-        outputs = {heater: self._heater_output(heater) for heater in "AB"}
-        for heater, (volts, _) in outputs.items():
-            yield f"HEATER{heater}OUTPUT", f"{volts:.3f}"
-        for heater, (_, proportional) in outputs.items():
-            yield f"HEATER{heater}P", f"{proportional}"
-            yield f"HEATER{heater}I", "0"
-            yield f"HEATER{heater}D", "0"
+    def _log(self, text: str) -> None:
+        self._log_device(f"{text} (slot {self._info.slot})")
 
-    def _heater_output(self, heater: str) -> tuple[float, int]:
-        """Return the output in V and the proportional contribution."""
-        if self._is_set(f"HEATER{heater}FORCE"):
-            return self._number(f"HEATER{heater}FORCELEVEL"), 0  # manual: LIMIT does not hold for a forced heater
-        if not self._is_set(f"HEATER{heater}ENABLE"):
-            return 0.0, 0
-        sensor = self._sensor_of(heater)
-        error = self._number(f"HEATER{heater}TARGET") - self._sensors[sensor]
-        volts = min(max(2.0 + error, 0.0), self._number(f"HEATER{heater}LIMIT", 25.0))
-        return volts, round(self._number(f"HEATER{heater}P") * error)
+    def _strike(self) -> None:
+        prefix = f"MOD{self._info.slot}/"
 
-    def _relax(self, at: float) -> None:
-        """Let each regulated sensor approach its target."""
-        nearer = 1.0 - math.exp(-(at - self._seen_at) / _TIME_CONSTANT)
-        self._seen_at = at
-        for heater in "AB":
-            if self._is_set(f"HEATER{heater}ENABLE"):
-                sensor = self._sensor_of(heater)
-                target = self._number(f"HEATER{heater}TARGET")
-                self._sensors[sensor] += (target - self._sensors[sensor]) * nearer
+        def mine(name: str) -> str:
+            return name.removeprefix(prefix) if name.startswith(prefix) else ""
 
-    def _sensor_of(self, heater: str) -> str:
-        choice = int(self._number(f"HEATER{heater}SENSOR"))
-        return "ABC"[choice] if 0 <= choice <= 2 else "A"
+        faults = self._faults
+        self.biases.shorten({mine(faults.bias_short)})
+        self.cryostat.is_cooled = not faults.cooling_lost
+        if self.heaters:
+            for sensor in self.heaters.sensors:
+                sensor.is_broken = mine(faults.open_sensor) == f"TEMP{sensor.letter}"
+            self.heaters.cut = frozenset({mine(faults.heater_cut).removeprefix("HEATER")})
+            self.heaters.has_supply = faults.rail != "HEATER"
 
-    def _is_connected(self, sensor: str) -> bool:
-        """Whether a sensor is there: its type is set, and somebody cared to give it a label."""
-        type_is_set = f"SENSOR{sensor}TYPE" in self._settings or f"HEATER{sensor}SENSORTYPE" in self._settings
-        return type_is_set and bool(self._settings.get(f"SENSOR{sensor}LABEL", "").strip())
+    def _format(self, words: Iterable[str]) -> str:
+        return "".join(f"MOD{self._info.slot}/{word} " for word in words)
 
-    def _is_set(self, key: str) -> bool:
-        return self._number(key) != 0
 
-    def _order(self, key: str) -> int:
-        return int(self._number(key)) if re.fullmatch(r"\w+_ORDER\d+", key) else 0
+def off_volts(info: ModuleInfo) -> float:
+    """Return what a heater's output reads while it is off."""
+    build = info.version.rpartition(".")[2]
+    is_old = build.isdecimal() and int(build) < _FIRST_EXACT_BUILD
+    return _OLD_OUTPUT_VOLTS if is_old and info.type is ModuleType.HEATERX else 0.0
 
-    def _number(self, key: str, default: float = 0.0) -> float:
-        try:
-            return float(self._settings.get(key, ""))
-        except ValueError:
-            return default
 
-    def _sixteenth(self, celsius: float) -> float:
-        return round((celsius + self._noise.gauss(0, 0.05)) * 16) / 16
+def _heater_words(kind: ModuleType) -> Iterator[str]:
+    decimals = 6 if kind is ModuleType.HEATERX else 3
+    yield from (f"TEMP{sensor}=%.{decimals}f" for sensor in _SENSORS.get(kind, ""))
+    yield from (f"HEATER{heater}OUTPUT=%.3f" for heater in "AB")
+    yield from (f"HEATER{heater}{part}=%d" for heater in "AB" for part in "PID")
+
+
+def _interesting(faults: Faults) -> tuple[object, ...]:
+    return faults.bias_short, faults.cooling_lost, faults.open_sensor, faults.heater_cut, faults.rail

@@ -1,4 +1,6 @@
-"""CCD power: the states of POWER and the ramp between off and on."""
+"""CCD power: the states of POWER, and the power-up groups between off and on."""
+
+from collections.abc import Collection, Iterator
 
 from archon_ioc.errors import StateError
 from archon_ioc.protocol.enums import Power
@@ -8,22 +10,32 @@ _RAMP_SECONDS = 1.0  # protocol sheet 1.7: POWER=4 was first seen 1.0 s after PO
 
 
 class PowerSequence:
-    """Switches the CCD's voltages. Times are seconds since power-up."""
+    """Switches the CCD's voltages, one power-up group after the other. Times are seconds since power-up."""
 
     def __init__(self, faults: Faults, *, instant: bool = False) -> None:
         self._faults = faults
         self.instant = instant
+        self.restart()
+
+    def restart(self) -> None:
+        """Be as after power-up: not configured."""
+        self._groups = (0,)
         self._configured = False
         self._tripped = False
         self._wanted = False
         self._since = 0.0
         self._level = 0.0  # 0 off … 1 on, at _since
+        self._verified = 0  # so many groups of this ramp
 
     def configure(self, at: float) -> None:
         """APPLYALL was done: POWERON is possible, and the power is off."""
         self._configured = True
         self._tripped = False
         self._switch_off_at_once(at)
+
+    def set_groups(self, orders: Collection[int]) -> None:
+        """Name the groups that there are: the different ``*_ORDER`` of all channels."""
+        self._groups = tuple(sorted({*orders})) or (0,)
 
     def trip(self, at: float) -> None:
         """Open the relays; they stay open until the next APPLYALL (manual, power supply)."""
@@ -43,7 +55,7 @@ class PowerSequence:
         self._turn(at, wanted=True)
 
     def switch_off(self, at: float) -> None:
-        """Ramp down and open the relays."""
+        """Ramp down, the last group first, and open the relays."""
         self._turn(at, wanted=False)
 
     @property
@@ -57,6 +69,19 @@ class PowerSequence:
         step = 1.0 if self.instant else elapsed / _RAMP_SECONDS
         return min(self._level + step, 1.0) if self._wanted else max(self._level - step, 0.0)
 
+    def reach(self, at: float) -> dict[int, float]:
+        """Return for each group the part of its set points that it has reached: 0 off, 1 there."""
+        level, steps = self.level(at), len(self._groups)
+        return {order: step_level(level, step, steps) for step, order in enumerate(self._groups)}
+
+    def to_verify(self, at: float) -> Iterator[tuple[int, float]]:
+        """Yield each group that has come up and was not verified yet, and when it came up."""
+        steps = len(self._groups)
+        while self._wanted and self._verified < steps and self.level(at) >= (self._verified + 1) / steps:
+            order, self._verified = self._groups[self._verified], self._verified + 1
+            rest = 0.0 if self.instant else self._verified / steps - self._level
+            yield order, self._since + max(rest, 0.0) * _RAMP_SECONDS
+
     def state(self, at: float) -> Power:
         """Return POWER of STATUS."""
         level = self.level(at)
@@ -68,6 +93,7 @@ class PowerSequence:
 
     def _turn(self, at: float, *, wanted: bool) -> None:
         self._level, self._since, self._wanted = self.level(at), at, wanted
+        self._verified = int(self._level * len(self._groups) + 1e-9)  # what is up already was verified
 
     def _switch_off_at_once(self, at: float) -> None:
         self._level, self._since, self._wanted = 0.0, at, False

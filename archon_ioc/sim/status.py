@@ -1,26 +1,19 @@
-"""SYSTEM and STATUS: the backplane, its rails, and the polling that refreshes the readings."""
+"""SYSTEM and STATUS: what is installed, and the polling that refreshes the readings."""
 
-from collections.abc import Iterator, Mapping
-from random import Random
+from collections.abc import Callable
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.protocol.enums import BackplaneType, ModuleType
-from archon_ioc.protocol.replies import RAILS, SystemInfo
+from archon_ioc.protocol.replies import SystemInfo
+from archon_ioc.sim.chassis import Chassis, sixteenths
 from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.memory import constants
 from archon_ioc.sim.modules import Module
+from archon_ioc.sim.noise import Noise
 from archon_ioc.sim.power import PowerSequence
 
 _REFRESH_SECONDS = 0.1  # our choice: the real period is not published
-_REV_F = 5
-_FAN_RPM = 4200
-# Volts, idle amperes and further amperes with the CCD on: the idle ones as captured from a Rev E.
-_RAIL_LEVELS: Mapping[str, tuple[float, float, float]] = {
-    "P2V5": (2.555, 2.838, 0.0), "P5V": (4.997, 2.745, 0.1), "P6V": (5.935, 0.038, 0.6),
-    "N6V": (-6.047, 0.116, 0.6), "P17V": (16.955, 0.212, 0.4), "N17V": (-17.08, 0.09, 0.3),
-    "P35V": (34.946, 0.031, 0.05), "N35V": (0.0, 0.0, 0.0), "P100V": (100.1, 0.01, 0.01),
-    "N100V": (-100.1, 0.01, 0.01), "USER": (0.0, 0.0, 0.0), "HEATER": (27.883, 0.003, 0.2),
-}  # fmt: skip
+_CHASSIS_NOISE = 26
 
 _DEFAULT_MODULES = {
     1: ModuleType.XVBIAS, 2: ModuleType.HEATERX, 3: ModuleType.DRIVERX, 4: ModuleType.LVXBIAS,
@@ -50,31 +43,66 @@ def system_fields(acf: Acf) -> dict[str, str]:
 
 
 class StatusBoard:
-    """What STATUS says. Times are seconds since power-up.
+    """What STATUS says, and the hardware behind it. Times are seconds since power-up.
 
-    The readings are those of the last refresh; without polling they stay as they are.
+    The readings are those of the last refresh; without polling they stay as they are. ``log`` takes what the
+    hardware writes into the controller's log.
     """
 
-    def __init__(self, system: SystemInfo, power: PowerSequence, faults: Faults, seed: int = 0) -> None:
-        self._system = system
+    def __init__(
+        self,
+        system: SystemInfo,
+        power: PowerSequence,
+        faults: Faults,
+        *,
+        log: Callable[[str], None] = lambda _: None,
+        seed: int = 0,
+    ) -> None:
         self._power = power
         self._faults = faults
-        self._noise = Random(seed)
-        self._modules = {info.slot: Module(info, self._noise) for info in system.modules}
-        self._fan_is_on = True
-        self._polling = True
+        self._log = log
+        self._noise = Noise(seed)
+        self.chassis = Chassis(system, faults)
+        self.modules = {info.slot: Module(info, faults, log, seed) for info in system.modules}
+        """The installed modules by slot: what a test or an operator wires to them."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._polling = self._bias_polling = True
         self._count = 0
         self._counted_at = 0.0
         self._readings = ""
 
+    def restart(self) -> None:
+        """Forget the configuration, all but what is outside of the controller; the time begins at 0 again."""
+        self._begin()
+        self.chassis.restart()
+        for module in self.modules.values():
+            module.restart()
+        self._power.set_groups(())
+
     def apply(self, acf: Acf, at: float) -> None:
-        """Take the modules' settings of a configuration over."""
-        known = constants(acf)
-        for slot, module in self._modules.items():
-            prefix = f"MOD{slot}/"
-            own = {key.removeprefix(prefix): value for key, value in acf.keys.items() if key.startswith(prefix)}
-            module.apply({key: known.get(value.upper(), value) for key, value in own.items()}, at)
-        self._fan_is_on = acf.number("FANDISABLE", 0) == 0
+        """Take a whole configuration over (APPLYALL)."""
+        for slot in self.modules:
+            self._apply_slot(slot, acf, at)
+        self._power.set_groups(self._orders())
+        if self._faults.adc_latency:
+            self._log(f"Unexpected ADC latency measured (slot {self._faults.adc_latency})")
+        self.apply_system(acf, at)
+
+    def apply_system(self, acf: Acf, at: float) -> None:
+        """Take what concerns the backplane over (APPLYSYSTEM)."""
+        self.chassis.fan_is_on = acf.number("FANDISABLE", 0) == 0
+        self.refresh(at)
+
+    def apply_module(self, slot: int, acf: Acf, at: float, *, only_dio: bool = False) -> None:
+        """Take the settings of one module over (APPLYMOD), or those of its digital lines (APPLYDIO)."""
+        if slot in self.modules:
+            if only_dio:
+                self.modules[slot].apply_digital(_settings(slot, acf), at)
+            else:
+                self._apply_slot(slot, acf, at)
+                self._power.set_groups(self._orders())
         self.refresh(at)
 
     def set_polling(self, on: bool, at: float) -> None:
@@ -83,6 +111,11 @@ class StatusBoard:
         self._polling = on
         self._counted_at = at
 
+    def set_bias_polling(self, on: bool, at: float) -> None:
+        """Start or stop the refreshing of the biases' readings."""
+        self._poll(at)
+        self._bias_polling = on
+
     def refresh(self, at: float) -> None:
         """Refresh at once, as after a change of the power; without polling nothing happens."""
         if self._polling and not self._faults.status_invalid:
@@ -90,53 +123,68 @@ class StatusBoard:
             self._count += 1
             self._readings = self._read(at)
 
+    def advance(self, at: float) -> None:
+        """Let everything happen that the hardware does by itself."""
+        for module in self.modules.values():
+            module.advance(at)
+        for order, came_up_at in self._power.to_verify(at):
+            self._verify(order, came_up_at)
+        if self._power.level(at) and not self.chassis.power_good:
+            self._power.trip(at)
+            self._log(f"Power supply fault: {', '.join(self.chassis.bad_rails)}")
+            self.refresh(at)
+
     def report(self, at: float, log_entries: int) -> str:
         """Return the text of a STATUS reply."""
         self._poll(at)
         valid = int(self._count > 0 and not self._faults.status_invalid)
-        return f"VALID={valid} COUNT={self._count} LOG={log_entries} {self._readings or self._read(at)} "
+        return f"VALID={valid} COUNT={self._count} LOG={log_entries} {self._readings or self._read(at)}"
 
     def _poll(self, at: float) -> None:
         periods = int((at - self._counted_at) / _REFRESH_SECONDS + 1e-6) if self._polling else 0
         if periods > 0 and not self._faults.status_invalid:
             self._count += periods
             self._counted_at += periods * _REFRESH_SECONDS
-            self._readings = self._read(at)
+            self._readings = self._read(self._counted_at)
 
     def _read(self, at: float) -> str:
-        return " ".join(f"{key}={value}" for key, value in self._fields(at))
+        """Return the readings of a moment: the same whoever looked before."""
+        self._noise.begin(self._count)
+        level, reach = self._power.level(at), self._power.reach(at)
+        texts = {
+            slot: module.text(at, reach, self._noise, biases=self._bias_polling)
+            for slot, module in self.modules.items()
+        }
+        self.chassis.load(at, level, {slot: module.load(level) for slot, module in self.modules.items()})
+        values = self.chassis.values(self._noise.take(_CHASSIS_NOISE))
+        parts = [f"POWER={int(self._power.state(at))} {self.chassis.format % tuple(values)} "]
+        for (slot, text), noise in zip(texts.items(), self._noise.take(len(texts)), strict=True):
+            parts.append(f"MOD{slot}/TEMP={sixteenths(self.chassis.celsius(slot) + noise * 0.03):.3f} {text}")
+        return "".join(parts).replace("=-0.000 ", "=0.000 ")
 
-    def _fields(self, at: float) -> Iterator[tuple[str, str]]:
-        yield "POWER", f"{int(self._power.state(at))}"
-        yield "POWERGOOD", "0" if self._faults.rail else "1"
-        yield "OVERHEAT", "1" if self._faults.overheat else "0"
-        celsius = (78.0 if self._faults.overheat else 28.0) + self._noise.gauss(0, 0.05)
-        yield "BACKPLANE_TEMP", f"{round(celsius * 16) / 16:.3f}"
-        level = self._power.level(at)
-        for name in RAILS:
-            volts, amperes = self._rail(name, level)
-            yield f"{name}_V", f"{volts:.3f}"
-            yield f"{name}_I", f"{amperes:.3f}"
-        if self._system.backplane_revision >= _REV_F:
-            rpm = _FAN_RPM + self._noise.randrange(-40, 41) if self._fan_is_on else 0
-            yield "FANTACH", f"{rpm}"
-        yield from self._module_fields(at, level)
+    def _apply_slot(self, slot: int, acf: Acf, at: float) -> None:
+        self.modules[slot].apply(_settings(slot, acf), at, is_powered=self._power.level(at) > 0)
 
-    def _module_fields(self, at: float, level: float) -> Iterator[tuple[str, str]]:
-        steps = 1 + max((module.steps for module in self._modules.values()), default=0)
-        for slot, module in self._modules.items():
-            for key, value in module.readings(at, level, steps):
-                yield f"MOD{slot}/{key}", value
+    def _orders(self) -> set[int]:
+        return {order for module in self.modules.values() for order in module.biases.orders}
 
-    def _rail(self, name: str, level: float) -> tuple[float, float]:
-        volts, amperes, load = _RAIL_LEVELS[name]
-        if name in ("P100V", "N100V") and not any(m.type is ModuleType.XVBIAS for m in self._system.modules):
-            volts = amperes = load = 0.0  # only the XV supply has them
-        if name == self._faults.rail:
-            return volts * 0.5, 0.0
-        if not volts:
-            return 0.0, 0.0
-        return volts + self._noise.gauss(0, 0.002), amperes + load * level + abs(self._noise.gauss(0, 0.001))
+    def _verify(self, order: int, at: float) -> None:
+        """Check the levels of a group that has come up (manual); our choice: if one is wrong all go down again."""
+        wrong = [
+            f"MOD{slot}/{name} {volts:.1f} V"
+            for slot, module in self.modules.items()
+            for name, volts in module.biases.failing(order, at)
+        ]
+        if wrong:
+            self._log(f"Power up failed: {', '.join(wrong)}")
+            self._power.switch_off(at)
+
+
+def _settings(slot: int, acf: Acf) -> dict[str, str]:
+    """Return the keys of one module, constants replaced by their values."""
+    known, prefix = constants(acf), f"MOD{slot}/"
+    own = {key.removeprefix(prefix): value for key, value in acf.keys.items() if key.startswith(prefix)}
+    return {key: known.get(value.upper(), value) for key, value in own.items()}
 
 
 _EMPTY_SLOT = {"TYPE": "0", "REV": "0", "VERSION": "0.0.0", "ID": "0" * 16}
