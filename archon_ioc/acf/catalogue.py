@@ -1,6 +1,6 @@
 """The catalogue: every key of a configuration that is known, one row each (manual, configuration keys).
 
-Ranges are those of the manual; where newer firmware takes more, the wider one stands, with ``since``.
+Ranges are those of the manual; where newer firmware takes more, the wider one stands, with ``found_in``.
 """
 
 from archon_ioc.acf.keyspec import Apply, KeySpec, Kind
@@ -34,15 +34,15 @@ SCRIPT: tuple[KeySpec, ...] = (
             Kind.PARAMETER, Apply.PARAMETERS, indices=_ENTRIES),
 )  # fmt: skip
 
-_TICKS = "10 ns"
+_TICKS = "ticks"
 
 
 def _cds(pattern: str, meaning: str, high: float, *, low: float = 0, unit: str = "") -> KeySpec:
     return KeySpec(pattern, meaning, Kind.INT, Apply.CDS, unit=unit, low=low, high=high)
 
 
-def _flag(pattern: str, meaning: str, apply: Apply, since: str = "") -> KeySpec:
-    return KeySpec(pattern, meaning, Kind.CHOICE, apply, choices=_YES_NO, since=since)
+def _flag(pattern: str, meaning: str, apply: Apply, found_in: str = "") -> KeySpec:
+    return KeySpec(pattern, meaning, Kind.CHOICE, apply, choices=_YES_NO, found_in=found_in)
 
 
 CDS: tuple[KeySpec, ...] = (
@@ -50,15 +50,16 @@ CDS: tuple[KeySpec, ...] = (
     _cds("SHP2", "Last sample of the reset level", 65535, unit=_TICKS),
     _cds("SHD1", "First sample of the video level", 65535, unit=_TICKS),
     _cds("SHD2", "Last sample of the video level", 65535, unit=_TICKS),
-    KeySpec("PCLKDELAY", "Delay of the pixel clock to the AD modules", Kind.INT, Apply.CDS, low=0, since="Rev E, 930"),
-    _flag("ADXCDS", "Double sampling in ADX modules", Apply.CDS, "Rev E, 930"),
-    _flag("ADXRAW", "Raw samples of ADX modules at 400 MHz", Apply.CDS, "Rev E, 930"),
+    KeySpec("PCLKDELAY", "Delay of the pixel clock to the AD modules", Kind.INT, Apply.CDS, low=0,
+            found_in="Rev E, firmware 930 on"),
+    _flag("ADXCDS", "Double sampling in ADX modules", Apply.CDS, "Rev E, firmware 930 on"),
+    _flag("ADXRAW", "Raw samples of ADX modules at 400 MHz", Apply.CDS, "Rev E, firmware 930 on"),
     _cds("PIXELCOUNT", "Pixels per line of one tap", 65535, low=1),
     _cds("LINECOUNT", "Lines of one tap", 65535, low=1),
     KeySpec("FRAMEMODE", "From which edge of the frame the taps' lines come", Kind.CHOICE, Apply.CDS,
             choices={0: "top", 1: "bottom", 2: "split", 3: "not documented"}),
     KeySpec("SAMPLEMODE", "Bits of a pixel", Kind.CHOICE, Apply.CDS, choices={0: "16 bits", 1: "32 bits"}),
-    _flag("LINESCAN", "FRAME starts a line, LINECOUNT lines go into one buffer", Apply.CDS, "Rev E, 1028"),
+    _flag("LINESCAN", "FRAME starts a line, LINECOUNT lines go into one buffer", Apply.CDS, "Rev E, firmware 1028 on"),
     KeySpec("BIGBUF", "Frame buffers", Kind.CHOICE, Apply.CDS, choices={0: "three of 512 MiB", 1: "two of 768 MiB"}),
     _cds("TAPLINES", "Number of entries in the list of taps", 255),
     KeySpec("TAPLINEn", "Channel and side, gain, offset: pixel = (reset - video) x gain + offset", Kind.TAP,
@@ -78,19 +79,19 @@ SYSTEM: tuple[KeySpec, ...] = (
     _flag("TRIGOUTINVERT", "Invert Trigger Out", Apply.SYSTEM),
     _flag("TRIGOUTPOWER", "Drive Trigger Out", Apply.SYSTEM, "up to Rev E"),
     _flag("TRIGINENABLE", "Trigger In holds the timing cores in reset", Apply.SYSTEM),
-    _flag("TRIGININVERT", "A low Trigger In holds, instead of a high one", Apply.SYSTEM, "876"),
-    _flag("TRIGINEDGE", "An edge of Trigger In starts the script", Apply.SYSTEM, "Rev F, 1179"),
+    _flag("TRIGININVERT", "A low Trigger In holds, instead of a high one", Apply.SYSTEM, "firmware 876 on"),
+    _flag("TRIGINEDGE", "An edge of Trigger In starts the script", Apply.SYSTEM, "Rev F, firmware 1179 on"),
     _flag("EXTCLOCK", "Use the external clock", Apply.SYSTEM, "up to Rev D"),
-    _flag("FANDISABLE", "Switch the fan off", Apply.SYSTEM, "Rev F"),
-    _flag("APPLYALL", "Apply the stored configuration when the controller boots", Apply.BOOT, "1054"),
-    _flag("POWERON", "Switch the CCD power on when the controller boots", Apply.BOOT, "1054"),
+    _flag("FANDISABLE", "Switch the fan off", Apply.SYSTEM, "Rev F on"),
+    _flag("APPLYALL", "Apply the stored configuration when the controller boots", Apply.BOOT, "firmware 1054 on"),
+    _flag("POWERON", "Switch the CCD power on when the controller boots", Apply.BOOT, "firmware 1054 on"),
 )  # fmt: skip
 
 NETWORK: tuple[KeySpec, ...] = (
     KeySpec("IP", "Address of the controller", Kind.ADDRESS, Apply.NETWORK),
     KeySpec("PORT", "TCP port of the controller", Kind.INT, Apply.NETWORK, low=1, high=65535),
-    KeySpec("GATEWAY", "Address of the gateway", Kind.ADDRESS, Apply.NETWORK, since="1259"),
-    KeySpec("NETMASK", "Mask of the network", Kind.ADDRESS, Apply.NETWORK, since="1259"),
+    KeySpec("GATEWAY", "Address of the gateway", Kind.ADDRESS, Apply.NETWORK, found_in="firmware 1259 on"),
+    KeySpec("NETMASK", "Mask of the network", Kind.ADDRESS, Apply.NETWORK, found_in="firmware 1259 on"),
 )
 
 _DRIVER = frozenset({ModuleType.DRIVER})
@@ -147,7 +148,7 @@ def _clocks(modules: Modules, count: int) -> tuple[KeySpec, ...]:
         _number(("FASTSLEWRATEi", "Fast slew rate", "V/µs"), (0.001, 1000), modules, channels),
         _number(("SLOWSLEWRATEi", "Slow slew rate", "V/µs"), (0.001, 1000), modules, channels),
         _choice("ENABLEi", "Connect the output", modules, indices=channels),
-        _whole(("SOURCEi", "Clock that the output follows; since 1064", ""), (1, count), modules, channels),
+        _whole(("SOURCEi", "Clock that the output follows, firmware 1064 on", ""), (1, count), modules, channels),
     )
 
 

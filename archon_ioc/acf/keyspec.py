@@ -54,7 +54,8 @@ class KeySpec:
 
     ``pattern`` is in the manual's notation: ``m`` is a slot, ``n`` or ``i`` one of ``indices``, ``x`` stands for A or
     B, ``y`` for A, B or C. ``modules`` are the types of module that have the key, None for a key of no module.
-    ``low`` and ``high`` are in ``unit``. ``may_name_constant``: the name of a constant may stand for the number.
+    ``low`` and ``high`` are in ``unit``; a tick is 10 ns. ``may_name_constant``: the name of a constant may stand for
+    the number. ``found_in`` are the backplanes and firmware that have the key, empty for all.
     """
 
     pattern: str
@@ -68,7 +69,7 @@ class KeySpec:
     modules: frozenset[ModuleType] | None = None
     indices: Sequence[int] = ()
     may_name_constant: bool = False
-    since: str = ""
+    found_in: str = ""
 
     @cached_property
     def expression(self) -> str:

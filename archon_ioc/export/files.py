@@ -1,11 +1,12 @@
-"""Which files are generated from the rows, and whether those of a folder are up to date."""
+"""Which files are generated from the rows and the catalogue, and whether those of a folder are up to date."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from archon_ioc.acf.catalogue import GROUPS
 from archon_ioc.config import SiteConfig
-from archon_ioc.export import db, markdown
+from archon_ioc.export import acf_keys, db, markdown
 from archon_ioc.pvs.camera_rows import CAMERA_ROWS, FITS_ROWS, IMAGE_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS
 from archon_ioc.pvs.row import Pv
@@ -42,6 +43,7 @@ def exported() -> dict[str, str]:
         "db/archonCamera.template": db.template(CAMERA_TABLES),
         "db/archonController.template": db.template(CONTROLLER_TABLES),
         "db/archon.substitutions": _SUBSTITUTIONS,
+        "docs/reference/acf-keys.md": acf_keys.page(GROUPS),
         "docs/reference/pvs.md": markdown.page((*CAMERA_TABLES, *CONTROLLER_TABLES)),
     }
 

@@ -41,7 +41,7 @@ def _line(row: Pv[Any, Any]) -> str:
     access = "read, write" if any(record.writable for record in records) else "read"
     description = f"{row.doc}. {row.more}" if row.more else row.doc
     cells = (names, types, "; ".join(_values(row.kind)), access, description)
-    return f"| {' | '.join(_cell(text) for text in cells)} |"
+    return f"| {' | '.join(cell(text) for text in cells)} |"
 
 
 def _values(kind: Kind) -> Iterator[str]:
@@ -84,5 +84,6 @@ def _limits(limits: AlarmLimits) -> Iterator[str]:
             yield f"{sign} {value:.15g} is {severity}"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Return a text as it may stand in a cell of a table."""
     return text.replace("|", "\\|").replace("\n", " ")
