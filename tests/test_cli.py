@@ -16,7 +16,8 @@ from archon_ioc import __version__
 from archon_ioc.acf.file import Acf
 from archon_ioc.app import demo_acf
 from archon_ioc.cli import main
-from archon_ioc.sim.device import Answer, SimArchon
+from archon_ioc.sim.answers import Answer
+from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.server import SimServer
 
 

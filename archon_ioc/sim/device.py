@@ -1,54 +1,28 @@
 """SimArchon: one controller that is told its commands and the time; pure, without clock, socket or task."""
 
-import re
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
 
 from archon_ioc.acf.file import Acf
+from archon_ioc.acf.script import Program, compile_script
 from archon_ioc.errors import ArchonError, InputError
 from archon_ioc.protocol.replies import SystemInfo
 from archon_ioc.protocol.wire import BLOCK_SIZE
+from archon_ioc.sim.answers import REJECTED, RESTART, Answer, BlockRequest, hexadecimal, name_and_value
 from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.frames import Bytes, FrameBuffers, ticks
-from archon_ioc.sim.memory import ConfigMemory, Part, merged, module_keys
+from archon_ioc.sim.imager import Imager
+from archon_ioc.sim.memory import ConfigMemory, Part, merged, module_keys, stored_commands
 from archon_ioc.sim.power import PowerSequence
 from archon_ioc.sim.resets import Resets
-from archon_ioc.sim.sequencer import Phase, Sequencer
 from archon_ioc.sim.status import StatusBoard, system_fields
 from archon_ioc.sim.sync import Edge
+from archon_ioc.sim.timing import Timing
 
-_COUNTER_LIMIT = (1 << 20) - 1  # counters of the timing core have 20 bits
 _LOG_LENGTH = 256
 _REV_H = 7
 _EMPTY = Acf(MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """The answer to a command that failed; the log has the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class BlockRequest:
-    """The answer to FETCH: so many blocks of the memory from ``address`` are to be sent."""
-
-    address: int
-    blocks: int
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """The controller restarts: the connection drops without a reply."""
-
-
-REJECTED: Final = Rejection()
-RESTART: Final = Restart()
-
-Answer = str | Rejection | BlockRequest | Restart | None
-"""A text (often empty), a failure, blocks, a restart, or silence."""
 
 
 class SimArchon:
@@ -57,7 +31,7 @@ class SimArchon:
     ``acf`` is what its flash memory holds: its ``[SYSTEM]`` says which modules are installed, its keys are in the
     configuration memory after power-up, without effect until they are applied; with ``applied`` they are in
     effect at once. ``now`` is any time in seconds that never runs backwards. With ``instant`` integrations,
-    readouts and ramps take no time; ``line_seconds`` overrides the estimate of a line's readout time.
+    readouts and ramps take no time, and the controller's own clock jumps ahead.
     """
 
     def __init__(
@@ -65,14 +39,11 @@ class SimArchon:
         acf: Acf | None = None,
         *,
         applied: bool = False,
-        line_seconds: float | None = None,
         instant: bool = False,
         now: float = 0.0,
     ) -> None:
         self.faults = Faults()
-        self._flash = acf or _EMPTY
-        self._system = system_fields(self._flash)
-        self._line_seconds = line_seconds
+        self._system = system_fields(acf or _EMPTY)
         self._instant = instant
         self._booted_at = now
         self._frames = FrameBuffers(self.faults)
@@ -83,15 +54,26 @@ class SimArchon:
         """Is told what happens at SYNCOUT and when; None without a cable."""
         self.boots = 0
         """How often it has started: clients that were connected before are not any more."""
+        self._log: deque[str] = deque(maxlen=_LOG_LENGTH)
+        self._flash = ConfigMemory(acf)
+        self._power = PowerSequence(self.faults, instant=instant)
+        installed = SystemInfo.from_fields(self._system)
+        self.hardware = StatusBoard(installed, self._power, self.faults, log=self.log)
+        """What is installed, and what hangs on it: cryostats, digital lines, registers of the VCPUs."""
         self._boot()
-        self._status.refresh(0.0)  # it was switched on a while ago
+        self.hardware.refresh(0.0)  # it was switched on a while ago
         if applied:
             self._apply_all("", 0.0)
 
     @property
-    def parameters(self) -> MappingProxyType[str, int]:
-        """The timing core's parameters as they are now, names in upper case."""
-        return MappingProxyType(self._sequencer.parameters)
+    def parameters(self) -> Mapping[str, int]:
+        """The timing cores' parameters as they are now, names in upper case."""
+        return self._timing.parameters
+
+    @property
+    def timing(self) -> Timing:
+        """The timing cores."""
+        return self._timing
 
     @property
     def frames(self) -> FrameBuffers:
@@ -111,12 +93,12 @@ class SimArchon:
     def set_instant(self) -> None:
         """Let integrations, readouts and ramps take no time from now on."""
         self._instant = self._power.instant = True
-        self._sequencer.set_instant()
+        self._timing.set_instant()
 
     def handle(self, command: str, now: float) -> Answer:
         """Do one command and return its answer; unknown commands are answered with silence."""
         self.advance(now)
-        at = now - self._booted_at
+        at = self._since_boot(now)
         for prefix, act in self._commands:
             if command.startswith(prefix):
                 return self._act(act, command, command[len(prefix) :], at)
@@ -124,15 +106,12 @@ class SimArchon:
 
     def advance(self, now: float) -> None:
         """Let everything happen that is due at ``now``."""
-        self._misbehave(now - self._booted_at)
-        at = now - self._booted_at
+        self._misbehave(self._since_boot(now))
+        at = self._since_boot(now)
         if not self._lost_clock:
-            self._sequencer.advance(at)
-        if self.faults.rail and self._power.is_wanted:
-            self._power.trip(at)
-            self._sequencer.is_powered = False
-            self._status.refresh(at)
-            self.log(f"Power supply fault: {self.faults.rail}")
+            self._timing.advance(at)
+        self.hardware.advance(at)
+        self._imager.is_powered &= self._power.is_wanted
 
     def trigger_in(self, now: float) -> None:
         """Pulse Trigger In: with TRIGINENABLE the timing core restarts at its first line (manual, triggers)."""
@@ -142,19 +121,26 @@ class SimArchon:
     def set_trigger_in(self, high: bool, now: float) -> None:
         """Set the level of Trigger In."""
         self.advance(now)
-        self._resets.set_trigger(high, now - self._booted_at)
+        self._resets.set_trigger(high, self._since_boot(now))
 
     def sync_in(self, edge: Edge, now: float) -> None:
         """Do what the leader of a synchronised set does at this tick."""
         self._dead_leader = edge is Edge.CLOCK_LOST or (self._dead_leader and edge is not Edge.CLOCK_BACK)
         self.advance(now)
-        self._follow(edge, now - self._booted_at)
+        self._follow(edge, self._since_boot(now))
+
+    def _since_boot(self, now: float) -> float:
+        """Return the controller's own time, which jumps ahead where things take no time."""
+        return now - self._booted_at + self._timing.skipped
+
+    def _now(self, at: float) -> float:
+        return at + self._booted_at - self._timing.skipped
 
     def _misbehave(self, at: float) -> None:
         """Let those faults happen that wait for nobody's command."""
         if self.faults.lost_lock:
             self._frames.lock(0)
-        if self.faults.reboot_in_exposure and self._sequencer.phase is Phase.INTEGRATING:
+        if self.faults.reboot_in_exposure and self._timing.is_integrating:
             self.faults.reboot_in_exposure = False
             self._restart(at, warm=False)
         had_lost, self._lost_clock = self._lost_clock, self.faults.sync_dead or self._dead_leader
@@ -176,7 +162,7 @@ class SimArchon:
     def _signal(self, edge: Edge, at: float) -> str:
         """Tell the others of a synchronised set what happens; return the reply to a command that makes it happen."""
         if self.sync_out:
-            self.sync_out(edge, self._booted_at + at)
+            self.sync_out(edge, self._now(at))
         return ""
 
     def log(self, entry: str) -> None:
@@ -196,14 +182,17 @@ class SimArchon:
     def _boot(self) -> None:
         self.boots += 1
         self._applied = _EMPTY
-        self._memory = ConfigMemory(self._flash)
-        self._log: deque[str] = deque(maxlen=_LOG_LENGTH)
+        self._memory = self._flash.copy()
+        self._log.clear()
         self._staged: dict[str, int] = {}
-        self._power = PowerSequence(self.faults, instant=self._instant)
-        self._sequencer = Sequencer(self._frames, instant=self._instant, line_seconds=self._line_seconds)
-        self._resets = Resets(self._sequencer)
-        self._status = StatusBoard(SystemInfo.from_fields(self._system), self._power, self.faults)
+        self._power.restart()
+        self.hardware.restart()
+        self._imager = Imager(self._frames)
+        self._timing = Timing(self._imager, instant=self._instant)
+        self._resets = Resets(self._timing)
         self._commands = self._command_table()
+        for command in stored_commands(self._memory, self._system["BACKPLANE_VERSION"]):
+            self.handle(command, self._booted_at)
 
     def _act(self, act: "_Action", command: str, argument: str, at: float) -> Answer:
         try:
@@ -216,17 +205,17 @@ class SimArchon:
         """Return prefix and action in the order in which the firmware compares."""
         return (
             ("WCONFIG", self._write_config),
-            ("STATUS", lambda _, at: self._status.report(at, len(self._log))),
+            ("STATUS", lambda _, at: self.hardware.report(at, len(self._log))),
             ("FRAME", lambda _, at: self._frames.report(at)),
-            ("RCONFIG", lambda text, _: self._memory.read(_hexadecimal(text, 4))),
+            ("RCONFIG", lambda text, _: self._memory.read(hexadecimal(text, 4))),
             ("FETCHLOG", lambda _text, _at: self._log.popleft() if self._log else "(null)"),
             ("FETCH", self._fetch),
             ("LOCKT", _silence),  # line-scan lock: absent from the newest firmware
             ("LOCK", self._lock),
             ("SYSTEM", lambda _text, _at: " ".join(f"{k}={v}" for k, v in self._system.items()) + " "),
             ("TIMER", lambda _, at: f"TIMER={ticks(at):016X}"),
-            ("FASTLOADPARAM ", lambda text, at: self._load(_name_and_value(text), at)),
-            ("FASTPREPPARAM ", lambda text, _: self._stage(_name_and_value(text))),
+            ("FASTLOADPARAM ", lambda text, at: self._load(name_and_value(text), at)),
+            ("FASTPREPPARAM ", lambda text, _: self._stage(name_and_value(text))),
             ("PREPPARAM ", lambda text, _: self._stage(self._stored(text))),
             ("LOADPARAMS", lambda _, at: self._load(self._stored(), at)),
             ("LOADPARAM ", lambda text, at: self._load(self._stored(text), at)),
@@ -242,18 +231,22 @@ class SimArchon:
             ("APPLYDIO", lambda text, at: self._apply_module(text, at, only_dio=True)),
             ("POWERON", self._power_on),
             ("POWEROFF", self._power_off),
-            ("POLLON", lambda _, at: self._status.set_polling(True, at) or ""),
-            ("POLLOFF", lambda _, at: self._status.set_polling(False, at) or ""),
+            ("POLLON", lambda _, at: self.hardware.set_polling(True, at) or ""),
+            ("POLLOFF", lambda _, at: self.hardware.set_polling(False, at) or ""),
+            ("BIASPOLLON", lambda _, at: self.hardware.set_bias_polling(True, at) or ""),
+            ("BIASPOLLOFF", lambda _, at: self.hardware.set_bias_polling(False, at) or ""),
+            ("FLASHACTIVECONFIG", lambda _text, _at: self._store(self._memory.copy())),
+            ("ERASESTOREDCONFIG", lambda _text, _at: self._store(ConfigMemory())),
             ("REBOOT", lambda _, at: self._restart(at, warm=False)),
             ("WARMBOOT", lambda _, at: self._restart(at, warm=True)),
         )
 
     def _write_config(self, text: str, _at: float) -> Answer:
-        self._memory.write(_hexadecimal(text[:4], 4), text[4:])
+        self._memory.write(hexadecimal(text[:4], 4), text[4:])
         return ""
 
     def _fetch(self, text: str, _at: float) -> Answer:
-        _hexadecimal(text, 16)
+        hexadecimal(text, 16)
         address, blocks = int(text[:8], 16), int(text[8:], 16)
         if not blocks:
             raise InputError("a fetch of no blocks")
@@ -277,7 +270,7 @@ class SimArchon:
         return found
 
     def _stage(self, values: dict[str, int]) -> Answer:
-        unknown = [name for name in values if name.upper() not in self._sequencer.parameters]
+        unknown = [name for name in values if name.upper() not in self._timing.parameters]
         if unknown:
             raise InputError(f"there is no parameter {unknown[0]!r}")
         self._staged |= values
@@ -285,66 +278,77 @@ class SimArchon:
 
     def _load(self, values: dict[str, int], at: float) -> Answer:
         # A load is the edge at which staged values become active (manual, synchronised controllers).
-        self._sequencer.set_parameters(self._staged | values, at)
+        self._timing.set_parameters(self._staged | values, at)
         self._staged = {}
         return self._signal(Edge.LOAD, at)
 
     def _load_timing(self, _: str, at: float) -> Answer:
-        self._applied = merged(self._applied, self._memory.part(Part.TIMING.value), Part.TIMING.value)
-        self._start_timing(at)
+        applied = merged(self._applied, self._memory.part(Part.TIMING.value), Part.TIMING.value)
+        program = compile_script(applied)
+        self._applied = applied
+        self._start_timing(program, at)
         return self._signal(Edge.RESET, at)
 
-    def _start_timing(self, at: float) -> None:
-        self._sequencer.load(self._applied, at)
+    def _start_timing(self, program: Program, at: float) -> None:
+        self._timing.load(program, at)
         self._resets.started(at)
 
     def _apply_all(self, _: str, at: float) -> Answer:
-        self._applied = self._memory.whole()
+        applied = self._memory.whole()
+        program = compile_script(applied)
+        self._applied = applied
         self._power.configure(at)
-        self._sequencer.is_powered = False
+        self._imager.is_powered = False
         self._frames.use_big(self._applied.number("BIGBUF", 0) == 1)
-        self._start_timing(at)
+        self._timing.configure(applied)
+        self._start_timing(program, at)
         self._apply_triggers(at)
-        self._status.apply(self._applied, at)
+        self.hardware.apply(self._applied, at)
         return self._signal(Edge.RESET, at)
 
     def _apply_cds(self, _text: str, _at: float) -> Answer:
         self._applied = merged(self._applied, self._memory.part(Part.CDS.value), Part.CDS.value)
         self._frames.use_big(self._applied.number("BIGBUF", 0) == 1)
-        self._sequencer.set_geometry(self._applied)
+        self._timing.configure(self._applied)
         return ""
 
     def _apply_system(self, _: str, at: float) -> Answer:
         self._applied = merged(self._applied, self._memory.part(Part.SYSTEM.value), Part.SYSTEM.value)
         self._apply_triggers(at)
-        self._status.apply(self._applied, at)
+        self.hardware.apply_system(self._applied, at)
         return ""
 
     def _apply_module(self, text: str, at: float, *, only_dio: bool) -> Answer:
-        keys = module_keys(_hexadecimal(text, 2) + 1, only_dio=only_dio)
+        slot = hexadecimal(text, 2) + 1
+        keys = module_keys(slot, only_dio=only_dio)
         self._applied = merged(self._applied, self._memory.part(keys), keys)
-        self._status.apply(self._applied, at)
+        self.hardware.apply_module(slot, self._applied, at, only_dio=only_dio)
+        return ""
+
+    def _store(self, memory: ConfigMemory) -> str:
+        self._flash = memory
         return ""
 
     def _apply_triggers(self, at: float) -> None:
         self._resets.configure(self._applied, at, is_led=self.is_led)
         forced = self._applied.number("TRIGOUTFORCE", 0) == 1
-        self._sequencer.set_shutter(self._applied.number("TRIGOUTLEVEL", 0) == 1 if forced else None, at)
+        self._imager.set_shutter(self._applied.number("TRIGOUTLEVEL", 0) == 1 if forced else None, ticks(at))
 
     def _power_on(self, _: str, at: float) -> Answer:
         self._power.switch_on(at)
-        self._sequencer.is_powered = True
-        self._status.refresh(at)
+        self._imager.is_powered = True
+        self.hardware.refresh(at)
         return ""
 
     def _power_off(self, _: str, at: float) -> Answer:
         self._power.switch_off(at)
-        self._sequencer.is_powered = False
-        self._status.refresh(at)
+        self._imager.is_powered = False
+        self.hardware.refresh(at)
         return ""
 
     def _restart(self, at: float, *, warm: bool) -> Answer:
-        self._booted_at += at
+        self.hardware.advance(at)
+        self._booted_at = self._now(at)
         self._frames = FrameBuffers(self.faults, self._frames.frame if warm else 0)
         self._boot()
         if not warm and not self._lost_clock:  # the clock of those that it leads was away meanwhile
@@ -358,19 +362,3 @@ _Action = Callable[[str, float], Answer]
 
 def _silence(_text: str, _at: float) -> Answer:
     return None
-
-
-def _hexadecimal(text: str, digits: int) -> int:
-    if len(text) != digits or not _HEXADECIMAL.fullmatch(text):
-        raise InputError(f"{text[:40]!r} is not {digits} hexadecimal digits")
-    return int(text, 16)
-
-
-_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]+")
-
-
-def _name_and_value(text: str) -> dict[str, int]:
-    words = text.split()
-    if len(words) != 2 or not words[1].isdecimal() or int(words[1]) > _COUNTER_LIMIT:
-        raise InputError(f"{text[:60]!r} is not a parameter and a number from 0 to {_COUNTER_LIMIT}")
-    return {words[0]: int(words[1])}

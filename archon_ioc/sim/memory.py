@@ -1,9 +1,10 @@
 """The configuration memory, and what may be applied from it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from types import MappingProxyType
+from typing import Self
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.keys import pattern_of
@@ -12,9 +13,8 @@ from archon_ioc.errors import ConfigError
 from archon_ioc.protocol.commands import CONFIG_LINE_LENGTH, CONFIG_LINES
 from archon_ioc.sim.shot import Geometry
 
-_JUMP = re.compile(r"\b(?:GOTO|CALL|RETURN)\s+(\w+)", re.IGNORECASE)
-_LABEL = re.compile(r"\s*(\w+)\s*:")
-_STATEMENT = re.compile(r"\s*(\w+)")
+_FIRST_BOOT_BUILD = 1054  # manual, APPLYALL and POWERON as keys
+_BOOT_KEYS = re.compile("APPLYALL|POWERON")
 _BIAS_LEVEL = re.compile(r"MOD\d+/(LVLC|LVHC|HVLC|HVHC|XVP|XVN)_V\d+")
 
 
@@ -60,6 +60,13 @@ class ConfigMemory:
             raise ConfigError(f"there is no configuration line {number:04X}")
         return self._lines.get(number, "")
 
+    def copy(self) -> Self:
+        """Return another memory with the same lines."""
+        other = type(self)()
+        for number, line in self._lines.items():
+            other.write(number, line)
+        return other
+
     def clear(self) -> None:
         """Empty every line."""
         self._lines.clear()
@@ -84,6 +91,14 @@ class ConfigMemory:
         return _parsed(line for line in lines if keys.fullmatch(line.partition("=")[0])).keys
 
 
+def stored_commands(memory: ConfigMemory, version: str) -> Iterator[str]:
+    """Yield what the firmware does by itself at power-up: APPLYALL and POWERON if the stored keys say so."""
+    build = version.rpartition(".")[2]
+    if build.isdecimal() and int(build) >= _FIRST_BOOT_BUILD:
+        stored = memory.part(_BOOT_KEYS)
+        yield from (key for key in ("APPLYALL", "POWERON") if stored.get(key, "").strip() == "1")
+
+
 def merged(applied: Acf, changes: Mapping[str, str], keys: re.Pattern[str]) -> Acf:
     """Return ``applied`` with the keys that match taken from ``changes``.
 
@@ -103,17 +118,10 @@ def check(acf: Acf) -> None:
         ConfigError: if there is something.
     """
     Geometry.of(acf)
-    _check_script(acf)
     known = constants(acf)
     for key, value in acf.keys.items():
         if _BIAS_LEVEL.fullmatch(key) and value.upper() not in known and not _is_number(value):
             raise ConfigError(f"{key}={value[:60]!r} is neither a voltage nor a constant")
-
-
-def script_lines(acf: Acf) -> list[str]:
-    """Return the lines of the timing script, comments left out."""
-    lines = (acf.keys.get(f"LINE{n}", "") for n in range(acf.number("LINES", 0)))
-    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
 def constants(acf: Acf) -> dict[str, str]:
@@ -126,19 +134,6 @@ def constants(acf: Acf) -> dict[str, str]:
 def _parsed(lines: Iterable[str]) -> Acf:
     text = "\n".join(line for line in lines if line)
     return Acf.parse("[CONFIG]\n" + text) if text else Acf(MappingProxyType({}))
-
-
-def _check_script(acf: Acf) -> None:
-    lines = script_lines(acf)
-    labels = {match.group(1).upper() for line in lines if (match := _LABEL.match(line))}
-    states = {acf.keys.get(f"STATE{n}/NAME", "").upper() for n in range(acf.number("STATES", 0))}
-    for line in lines:
-        for target in _JUMP.findall(line):
-            if target.upper() not in labels:
-                raise ConfigError(f"the timing script has no label {target!r}: {line[:60]!r}")
-        state = _STATEMENT.match(line)
-        if not _LABEL.match(line) and state and state.group(1).upper() not in states:
-            raise ConfigError(f"the timing script has no state {state.group(1)!r}: {line[:60]!r}")
 
 
 def _is_number(text: str) -> bool:

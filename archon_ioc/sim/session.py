@@ -8,8 +8,9 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 
 from archon_ioc.protocol.wire import BLOCK_SIZE, RECORD_SIZE, encode_rejection, encode_reply
+from archon_ioc.sim.answers import REJECTED, Answer, BlockRequest, Restart
 from archon_ioc.sim.clock import Clock
-from archon_ioc.sim.device import REJECTED, Answer, BlockRequest, Restart, SimArchon
+from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.frames import Buffer, Bytes
 from archon_ioc.sim.latency import Latency
 from archon_ioc.sim.listener import reset_on_close

@@ -17,7 +17,8 @@ from archon_ioc.driver.state import ConfigState
 from archon_ioc.driver.timing import Integration
 from archon_ioc.live import Live
 from archon_ioc.protocol.replies import BufferInfo, Frame, FrameStatus
-from archon_ioc.sim.device import Answer, SimArchon
+from archon_ioc.sim.answers import Answer
+from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.scene import TestPattern
 from archon_ioc.sim.server import SimServer
 
@@ -46,29 +47,11 @@ def real(request: pytest.FixtureRequest) -> Acf:
     return Acf.read(path)
 
 
-ALL_AT_ONCE = """[CONFIG]
-PARAMETERS=8
-PARAMETER0=ExternalTrigger=0
-PARAMETER1=ContinuousExposures=0
-PARAMETER2=Exposures=0
-PARAMETER3=IntMS=0
-PARAMETER4=NoIntMS=0
-PARAMETER5=Pixels=31
-PARAMETER6=Lines=20
-PARAMETER7=HorizontalBinning=0
-PIXELCOUNT=30
-LINECOUNT=20
-FRAMEMODE=0
-TAPLINES=2
-TAPLINE0=AD1L, 1, 1000
-TAPLINE1=AD2L, 1, 1000
-"""
-
-
 @pytest.fixture
 def at_once() -> Acf:
     """A script that reads out after each integration by itself, as SLAC's do."""
-    return Acf.parse(ALL_AT_ONCE)
+    at_once = Acf.read(ROOT / "tests" / "golden" / "acf" / "small_at_once.acf")
+    return at_once
 
 
 class Witness(SimArchon):
@@ -161,10 +144,9 @@ def make_lab(acf: Acf) -> MakeLab:
         started: bool = True,
         speed: float = 0.0,
         kind: type[Witness] = Witness,
-        line_seconds: float | None = None,
         **config: Any,
     ) -> AsyncIterator[Lab]:
-        device = kind(flash, applied=applied, line_seconds=line_seconds)
+        device = kind(flash, applied=applied)
         async with SimServer(device, speed=speed, latency=0.0, scene=TestPattern()) as server:
             settings = ControllerConfig(**(QUICK | config))
             archon = ArchonController("127.0.0.1", server.port, config=settings, script=script)

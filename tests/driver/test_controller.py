@@ -12,7 +12,8 @@ from archon_ioc.driver.controller import ArchonController
 from archon_ioc.errors import ForbiddenError, InputError, LinkError, RejectedError, StateError
 from archon_ioc.protocol.enums import BackplaneType, Power
 from archon_ioc.protocol.replies import Frame
-from archon_ioc.sim.device import Answer, SimArchon
+from archon_ioc.sim.answers import Answer
+from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.server import SimServer
 
 MakeLab = Callable[..., AbstractAsyncContextManager[Any]]

@@ -13,7 +13,8 @@ from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.timing import Integration
 from archon_ioc.errors import InputError, LinkError, ReadoutError, RejectedError, StateError
 from archon_ioc.protocol.replies import Frame
-from archon_ioc.sim.device import REJECTED, SimArchon
+from archon_ioc.sim.answers import REJECTED
+from archon_ioc.sim.device import SimArchon
 
 MakeLab = Callable[..., AbstractAsyncContextManager[Any]]
 Scripted = Callable[..., AbstractAsyncContextManager[int]]

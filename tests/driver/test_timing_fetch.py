@@ -13,7 +13,7 @@ from archon_ioc.driver.state import ControllerState, Progress, Step
 from archon_ioc.driver.timing import readout_progress
 from archon_ioc.errors import LinkError, ReadoutError, RejectedError
 from archon_ioc.protocol.replies import Frame
-from archon_ioc.sim.device import Answer
+from archon_ioc.sim.answers import Answer
 
 MakeLab = Callable[..., AbstractAsyncContextManager[Any]]
 Check = Callable[[Frame], None]

@@ -23,21 +23,25 @@ from archon_ioc.exposure.operations import Operations
 from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.shutter import PvShutter
 from archon_ioc.exposure.state import CameraState
-from archon_ioc.sim import sequencer
-from archon_ioc.sim.device import Answer, SimArchon
+from archon_ioc.sim.answers import Answer
+from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.scene import Scene, TestPattern
 from archon_ioc.sim.server import SimServer
 
-SCRIPT = {
-    "ContinuousExposures": 0, "Exposures": 0, "IntMS": 0, "NoIntMS": 0, "ReadOut": 0, "AbortExposure": 0,
-    "DoFlush": 0, "AutoFlush": 1, "FlushCount": 2, "Lines": 20, "Pixels": 24, "HorizontalBinning": 1,
-    "VerticalBinning": 1,
-}  # fmt: skip
+GOLDEN = Path(__file__).parents[1] / "golden" / "acf"
+SMALL = Acf.read(GOLDEN / "small_on_demand.acf")
+AT_ONCE = Acf.read(GOLDEN / "small_at_once.acf")
+LINE_SECONDS = 0.02
+
+
+def line_pause(seconds: float) -> int:
+    """Return the value of LinePause with which a line takes so long."""
+    return round(seconds * 1e5)
+
+
+SCRIPT = {**SMALL.parameters, "LinePause": line_pause(LINE_SECONDS)}
 """Parameters of a script that integrates and reads out on separate demands."""
-TRIGGERED_SCRIPT = {
-    "ExternalTrigger": 1, "ContinuousExposures": 0, "Exposures": 0, "IntMS": 4, "NoIntMS": 0, "Lines": 20,
-    "Pixels": 25,
-}  # fmt: skip
+TRIGGERED_SCRIPT = {**AT_ONCE.parameters, "LinePause": line_pause(LINE_SECONDS), "ExternalTrigger": 1, "IntMS": 4}
 """Parameters of a script that reads out by itself, and can wait for Trigger In."""
 TAPS = ("AD1L", "AD2R", "AD3L", "AD4R")
 
@@ -46,17 +50,17 @@ def small_acf(
     *, taps: tuple[str, ...] = TAPS, parameters: dict[str, int] = SCRIPT, lines: int = 20, pixels: int = 24, **keys: int
 ) -> Acf:
     """A small configuration; ``keys`` replaces or adds keys."""
+    whole = AT_ONCE if "ExternalTrigger" in parameters else SMALL
     values: dict[str, Any] = {
-        "FRAMEMODE": 2, "SAMPLEMODE": 0, "BIGBUF": 0, "PIXELCOUNT": pixels, "LINECOUNT": lines, "TRIGINENABLE": 0,
-        "TRIGOUTFORCE": 0, "TRIGOUTLEVEL": 0, "MOD2/HEATERATARGET": -100.0, "MOD2/SENSORATYPE": 0,
-        "MOD2/SENSORBTYPE": 0, "MOD2/SENSORBLABEL": "ccd", **keys, "TAPLINES": len(taps),
+        **whole.keys, "FRAMEMODE": 2, "PIXELCOUNT": pixels, "LINECOUNT": lines, "MOD2/HEATERATARGET": -100.0,
+        "MOD2/SENSORATYPE": 0, "MOD2/SENSORBTYPE": 0, "MOD2/SENSORBLABEL": "ccd", **keys, "TAPLINES": len(taps),
     }  # fmt: skip
     values |= {f"TAPLINE{n}": f"{tap}, 1, 1000" for n, tap in enumerate(taps)}
-    values |= {"PARAMETERS": len(parameters)}
-    values |= {f"PARAMETER{n}": f"{name}={value}" for n, (name, value) in enumerate(parameters.items())}
-    script = ["Main:", "X; IF AbortExposure GOTO Main", "X; GOTO Main"]
-    values |= {"STATES": 1, "STATE0/NAME": "X", "LINES": len(script)}
-    values |= {f"LINE{n}": line for n, line in enumerate(script)}
+    own = {name.upper(): value for name, value in parameters.items()}
+    values |= {
+        f"PARAMETER{n}": f"{name}={own.get(name.upper(), value)}"
+        for n, (name, value) in enumerate(whole.parameters.items())
+    }
     system = "[SYSTEM]\nBACKPLANE_TYPE=1\nBACKPLANE_REV=5\nBACKPLANE_VERSION=1.0.1252\nMOD2_TYPE=11\n"
     return Acf.parse(system + "[CONFIG]\n" + "\n".join(f"{key}={value}" for key, value in values.items()))
 
@@ -82,7 +86,7 @@ class Setup:
     applied: bool = True
     speed: float = 20.0
     latency: float = 0.0
-    line_seconds: float = 0.02
+    line_seconds: float | None = None
     scene: Scene = field(default_factory=TestPattern)
     fetch_rate: float | None = None
     site: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -121,6 +125,10 @@ class Bench:
         """Begin an acquisition, as a client does."""
         return asyncio.create_task(self.camera.acquire(), name="client")
 
+    def sim_line(self, seconds: float) -> None:
+        """Let the lines of a frame take so long from now on."""
+        self.device.handle(f"FASTLOADPARAM LinePause {line_pause(seconds)}", self.sim.now)
+
     def note_states(self) -> list[CameraState]:
         """Return a list that gets every state from now on; a watcher may skip some."""
         states: list[CameraState] = []
@@ -140,7 +148,7 @@ class Bench:
         stored = {name.upper(): value for name, value in self.device.applied.parameters.items()}
         for name in ("AUTOFLUSH", "EXTERNALTRIGGER"):
             assert parameters.get(name) == stored.get(name)
-        assert self.device._sequencer.phase in (sequencer.Phase.IDLE, sequencer.Phase.FLUSHING, sequencer.Phase.ARMED)
+        assert not self.device.timing.is_held
 
     async def good(self) -> None:
         """Take an exposure, which must work whatever was before."""
@@ -165,7 +173,9 @@ def make_site(folder: Path, port: int, setup: Setup) -> SiteConfig:
 @asynccontextmanager
 async def running_camera(folder: Path, setup: Setup) -> AsyncIterator[Bench]:
     (folder / "images").mkdir(exist_ok=True)
-    device = Recorder(setup.acf, applied=setup.applied, line_seconds=setup.line_seconds, now=-10.0)
+    device = Recorder(setup.acf, applied=setup.applied, now=-10.0)
+    if setup.line_seconds is not None:
+        device.handle(f"FASTLOADPARAM LinePause {line_pause(setup.line_seconds)}", -10.0)
     if setup.powered:
         device.handle("POWERON", -10.0)
     options = {"speed": setup.speed, "latency": setup.latency, "scene": setup.scene, "fetch_rate": setup.fetch_rate}

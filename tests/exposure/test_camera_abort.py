@@ -10,7 +10,7 @@ import pytest
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.settings import ImageMode
 
-SLOW_LINE = 2.0
+LINE, SLOW_LINE = 0.02, 2.0
 """Seconds per line; a readout then takes 2 s at the speed of the tests."""
 
 
@@ -21,12 +21,12 @@ async def to_integrating(bench, _disk: threading.Event) -> None:
 
 
 async def to_reading(bench, _disk: threading.Event) -> None:
-    bench.device._sequencer._given_line_seconds = SLOW_LINE
+    bench.sim_line(SLOW_LINE)
     bench.camera.change(seconds=0.0)
     bench.start()
     await bench.until_phase(Phase.READING)
     await bench.until(lambda state: state.controller.frames.writing and state.controller.frames.writing.lines > 1)
-    bench.device._sequencer._given_line_seconds = 0.02
+    bench.sim_line(LINE)
 
 
 async def to_fetching(bench, _disk: threading.Event) -> None:

@@ -11,7 +11,6 @@ from archon_ioc.errors import ArchonError, ConfigError, InputError, StateError
 from archon_ioc.exposure.operations import Operations, heater_key, heater_target
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.protocol.enums import Power
-from archon_ioc.sim import sequencer
 
 
 async def test_acquire_and_stop(bench) -> None:
@@ -249,7 +248,7 @@ async def test_reset_ends_an_exposure_and_restarts_the_script(bench) -> None:
     bench.device.handle("FASTLOADPARAM IntMS 60000", bench.sim.now)
     bench.device.handle("FASTLOADPARAM ContinuousExposures 1", bench.sim.now)
     bench.device.handle("RESETTIMING", bench.sim.now)
-    assert bench.device._sequencer.phase is sequencer.Phase.INTEGRATING, "somebody else's exposure"
+    assert bench.device.timing.is_integrating, "somebody else's exposure"
     await bench.operations.reset()
     bench.assert_resting()
     await bench.good()

@@ -10,7 +10,6 @@ from astropy.time import Time
 from archon_ioc.errors import ArchonError, LinkError, ReadoutError, StateError
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.settings import ImageMode, ShutterMode, TriggerMode
-from archon_ioc.sim import sequencer
 
 # Trigger In
 
@@ -19,7 +18,7 @@ async def until_armed(bench) -> None:
     await bench.until(
         lambda state: state.phase is Phase.INTEGRATING and state.controller.parameters.get("Exposures") == 1
     )
-    assert bench.device._sequencer.phase is sequencer.Phase.ARMED
+    assert bench.device.timing.routine in {"START", "IDLE"}
 
 
 @pytest.mark.parametrize("separate", [False, True], ids=["reads by itself", "reads on demand"])
@@ -225,7 +224,7 @@ async def test_what_could_not_be_stopped_is_stopped_when_the_link_is_back(bench)
     state = bench.camera.state
     assert (state.outcome, state.shutter_open) == (Outcome.FAILED, True)
     assert state.message.startswith("Acquisition aborted, but the timing script could not be stopped: ")
-    assert bench.device._sequencer.phase is sequencer.Phase.INTEGRATING
+    assert bench.device.timing.is_integrating
     await bench.until(lambda state: state.outcome is Outcome.ABORTED)
     assert bench.camera.state.message == "The timing script is stopped now"
     assert not bench.camera.state.shutter_open

@@ -8,7 +8,6 @@ import pytest
 
 from archon_ioc.errors import StateError
 from archon_ioc.exposure.phase import Outcome, Phase
-from archon_ioc.sim import sequencer
 
 # Scripts that cannot be stopped at once
 
@@ -39,7 +38,7 @@ async def test_an_abort_that_fails_is_tried_again_with_the_link_up(
     await client
     state = bench.camera.state
     assert (state.outcome, state.phase, state.shutter_open) == (Outcome.FAILED, Phase.IDLE, True)
-    assert bench.device._sequencer.phase is sequencer.Phase.INTEGRATING
+    assert bench.device.timing.is_integrating
     assert "the timing script could not be stopped: it does not answer in time" in caplog.text
     await bench.until(lambda state: state.outcome is Outcome.ABORTED)
     assert not bench.camera.state.shutter_open
@@ -79,7 +78,7 @@ async def test_a_stop_leaves_the_detector_safe(benches, phase: Phase) -> None:
         assert time.monotonic() - began < 3
         assert "RESETTIMING" in bench.device.commands
         bench.assert_resting()
-        assert bench.device._sequencer._light._since is None, "INT is high"
+        assert not bench.device.timing.is_integrating, "INT is high"
         await client
         state = bench.camera.state
         assert (state.outcome, state.message) == (Outcome.ABORTED, "Acquisition aborted: the program stops")

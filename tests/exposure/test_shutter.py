@@ -118,7 +118,7 @@ async def test_abort_closes_it(bench) -> None:
     await bench.until(lambda state: state.shutter_open)
     await bench.camera.abort()
     assert not bench.camera.state.shutter_open
-    assert bench.device._sequencer._light._since is None, "INT is high"
+    assert not bench.device.timing.is_integrating, "INT is high"
 
 
 async def test_a_stop_closes_what_was_opened_by_hand(bench) -> None:

@@ -12,7 +12,8 @@ import pytest
 from archon_ioc.acf.file import Acf
 from archon_ioc.protocol.replies import DeviceStatus, FrameStatus
 from archon_ioc.protocol.wire import RECORD_SIZE, encode
-from archon_ioc.sim.device import BlockRequest, SimArchon
+from archon_ioc.sim.answers import BlockRequest
+from archon_ioc.sim.device import SimArchon
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "data" / "acf"

@@ -9,7 +9,8 @@ from archon_ioc.acf.file import Acf
 from archon_ioc.protocol.enums import Power
 from archon_ioc.protocol.replies import SystemInfo, parse_timer
 from archon_ioc.protocol.wire import BLOCK_SIZE
-from archon_ioc.sim.device import REJECTED, RESTART, BlockRequest, SimArchon
+from archon_ioc.sim.answers import REJECTED, RESTART, BlockRequest
+from archon_ioc.sim.device import SimArchon
 
 Desk = Any  # of conftest.py
 BASE = 0xA0000000
