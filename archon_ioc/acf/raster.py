@@ -1,12 +1,13 @@
 """What the outputs of the timing core mean to the frame engine: frames, lines, samples, light."""
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from dataclasses import replace
+from typing import NamedTuple
 
+from archon_ioc.acf.framing import EDGE_BITS, Format, Probe, Stretch
 from archon_ioc.acf.trace import Bit, Change, Repeat, Trace
 
 _MOST_SUMMARIES = 4096
-_FOR_EVER = 1 << 63
+_MOST_PULSES = 4096
 
 
 class Edges(NamedTuple):
@@ -45,6 +46,13 @@ class FrameAbandoned(NamedTuple):
     pixels: int
 
 
+class PulsesSeen(NamedTuple):
+    """The samples that a `Probe` asked for, in ticks after the first of them."""
+
+    tick: int
+    pulses: tuple[int, ...]
+
+
 class LightChanged(NamedTuple):
     """INT rose or fell."""
 
@@ -68,116 +76,50 @@ class Shifted(NamedTuple):
     open_ticks: int
 
 
-Event = FrameStarted | FrameCompleted | FrameAbandoned | LightChanged | TriggerChanged | Shifted
+Event = FrameStarted | FrameCompleted | FrameAbandoned | PulsesSeen | LightChanged | TriggerChanged | Shifted
 
 _EDGES = ((Bit.INT, "light"), (Bit.TRIGA, "a"), (Bit.TRIGB, "b"))
-_EDGE_BITS = Bit.INT | Bit.TRIGA | Bit.TRIGB
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """What makes a frame whole: samples in a line, lines in a frame, and what starts a line.
+class _Recorder:
+    """When the samples came that a probe asks for, of one frame."""
 
-    With ``linescan`` each pulse of FRAME is one line, and ``lines`` of them make a frame (manual, LINESCAN).
-    """
+    def __init__(self, probe: Probe | None) -> None:
+        self._probe = probe
+        self._first: int | None = None
+        self._pulses: list[int] = []
 
-    pixels: int
-    lines: int
-    linescan: bool = False
+    @property
+    def waits_for(self) -> Probe | None:
+        """What is still to come; None if it is here or nobody asked."""
+        return self._probe if self._first is None else None
 
-    def starts_frame(self, change: Change) -> bool:
-        """Return whether a frame starts here; with LINESCAN, unless one is being filled."""
-        return change.rises(Bit.PIXEL) and bool(change.after & Bit.FRAME)
+    @property
+    def is_recording(self) -> bool:
+        """Whether every sample matters now."""
+        return self._probe is not None and self._first is not None
 
-    def starts_line(self, change: Change) -> bool:
-        """Return whether a line starts here."""
-        return change.rises(Bit.PIXEL) and bool(change.after & (Bit.FRAME if self.linescan else Bit.LINE))
+    def sample(self, tick: int, place: tuple[int, int] | None) -> None:
+        """Notice one sample: its line and pixel, None if it is thrown away."""
+        if self._probe is None:
+            return
+        if self._first is None and place == self._probe[:2]:
+            self._first = tick
+        if self._first is not None:
+            self._pulses.append(tick - self._first)
 
+    def finished(self, tick: int) -> tuple[int, ...]:
+        """Return what was asked for once it is all here, and then nothing any more."""
+        if self._probe is None or self._first is None:
+            return ()
+        if tick < self._first + self._probe.ticks and len(self._pulses) < _MOST_PULSES:
+            return ()
+        return self.end()
 
-@dataclass(frozen=True, slots=True)
-class _Summary:
-    """What a stretch of trace does to a frame that is being filled, whatever went before."""
-
-    starts_frame: bool = False
-    has_edges: bool = False
-    starts_line: bool = False
-    lead: int = 0
-    """Samples before the first line start."""
-    whole: int = 0
-    """Whole lines between the first and the last line start."""
-    tail: int = 0
-    """Samples from the last line start on."""
-    has_light_edges: bool = False
-    opens: bool = False
-    """INT before its first edge."""
-    closes: bool = False
-    """INT after its last edge."""
-    high_ticks: int = 0
-
-    @classmethod
-    def of(cls, change: Change, frame: Format) -> Self:
-        """Return what one change does."""
-        edges = change.before ^ change.after
-        starts_line = frame.starts_line(change)
-        sample = int(change.rises(Bit.PIXEL))
-        return cls(
-            starts_frame=frame.starts_frame(change),
-            has_edges=bool(edges & _EDGE_BITS),
-            starts_line=starts_line,
-            lead=0 if starts_line else sample,
-            tail=sample if starts_line else 0,
-            has_light_edges=bool(edges & Bit.INT),
-            opens=bool(edges & change.before & Bit.INT),
-            closes=bool(edges & change.after & Bit.INT),
-        )
-
-    def then(self, other: "_Summary", pixels: int) -> "_Summary":
-        """Return what both do, one after the other; ``pixels`` make a line whole."""
-        lead, whole, tail = self.lead, self.whole + other.whole, other.tail
-        if not self.starts_line:
-            lead += other.lead
-        elif other.starts_line:
-            whole += self.tail + other.lead >= pixels
-        else:
-            tail = self.tail + other.lead
-        return _Summary(
-            self.starts_frame or other.starts_frame,
-            self.has_edges or other.has_edges,
-            self.starts_line or other.starts_line,
-            lead, whole, tail,
-            self.has_light_edges or other.has_light_edges,
-            self.opens if self.has_light_edges else other.opens,
-            other.closes if other.has_light_edges else self.closes,
-            self.high_ticks + other.high_ticks,
-        )  # fmt: skip
-
-    def times(self, count: int, pixels: int) -> "_Summary":
-        """Return what ``count`` of it do."""
-        if self.starts_line:
-            lead, whole = self.lead, count * self.whole + (count - 1) * (self.tail + self.lead >= pixels)
-        else:
-            lead, whole = count * self.lead, 0
-        return replace(self, lead=lead, whole=whole, high_ticks=count * self.high_ticks)
-
-    def added(self, so_far: int, pixels: int) -> tuple[int, int]:
-        """Return how many lines become whole after ``so_far`` samples of a line, and the samples in the last line."""
-        lines = int(so_far < pixels <= so_far + self.lead)
-        if not self.starts_line:
-            return lines, min(so_far + self.lead, pixels)
-        return lines + self.whole + (self.tail >= pixels), min(self.tail, pixels)
-
-    def iterations_before(self, frame: Format, lines: int, so_far: int) -> int:
-        """Return how many times in a row it may happen without making the frame whole."""
-        missing = frame.lines - 1 - lines
-        if not self.starts_line:
-            if missing or not self.lead or so_far >= frame.pixels:
-                return _FOR_EVER
-            return (frame.pixels - 1 - so_far) // self.lead
-        first, then = self.added(so_far, frame.pixels)
-        if first > missing:
-            return 0
-        each, _ = self.added(then, frame.pixels)
-        return 1 + (missing - first) // each if each else _FOR_EVER
+    def end(self) -> tuple[int, ...]:
+        """Return what there is of it, and then nothing any more."""
+        pulses, self._probe, self._pulses = tuple(self._pulses), None, []
+        return pulses
 
 
 class Raster:
@@ -194,9 +136,10 @@ class Raster:
 
     def __init__(self, pixel_count: int, line_count: int, *, linescan: bool = False) -> None:
         self._format = self._next = Format(pixel_count, line_count, linescan)
-        self._summaries: dict[int, tuple[Trace, _Summary]] = {}
+        self._summaries: dict[int, tuple[Trace, Stretch]] = {}
         self._events: list[Event] = []
         self._edges = NO_EDGES
+        self._recorder = _Recorder(None)
         self._shifts = 0
         self._open_ticks = 0
         self._open_since = 0
@@ -212,10 +155,10 @@ class Raster:
         self.is_filling = False
         """Whether it is neither complete nor abandoned."""
 
-    def configure(self, pixel_count: int, line_count: int, *, linescan: bool = False) -> None:
+    def configure(self, frame: Format) -> None:
         """Take another format from the next frame on; turning LINESCAN on or off drops the frame (protocol sheet)."""
-        self._next = Format(pixel_count, line_count, linescan)
-        if linescan != self._format.linescan:
+        self._next = frame
+        if frame.linescan != self._format.linescan:
             self.stop()
         if not self.is_filling:
             self._adopt()
@@ -223,12 +166,14 @@ class Raster:
     def stop(self) -> None:
         """Abandon the frame that is being read: it never completes."""
         self.is_filling = False
+        self._recorder = _Recorder(None)
 
     def follow(self, trace: Trace, start: int) -> list[Event]:
         """Return what happens during ``trace``, in order; ``start`` is the tick of its beginning."""
         self._events = []
         self._run(trace, start)
         self._tick = start + trace.ticks
+        self._tell_pulses(self._tick, self._recorder.finished(self._tick))
         self._tell_shifts(self._tick)
         return self._events
 
@@ -248,7 +193,7 @@ class Raster:
 
     def _change(self, change: Change, tick: int) -> None:
         self.control = change.before
-        if (change.before ^ change.after) & _EDGE_BITS:
+        if (change.before ^ change.after) & EDGE_BITS:
             self._tell_edges(change, tick)
         self.control = change.after
         if not change.rises(Bit.PIXEL):
@@ -257,12 +202,21 @@ class Raster:
             self._start_frame(tick)
         elif self.is_filling and self._format.starts_line(change):
             self.pixels = 0
-        if self.is_filling and self.pixels < self._format.pixels:
-            self.pixels += 1
-            self.lines += self.pixels == self._format.pixels
-            if self.lines == self._format.lines:
-                self.is_filling = False
-                self._events.append(FrameCompleted(tick))
+        if self.is_filling:
+            self._sample(tick)
+
+    def _sample(self, tick: int) -> None:
+        self._tell_pulses(tick, self._recorder.finished(tick))
+        is_thrown_away = self.pixels == self._format.pixels
+        self._recorder.sample(tick, None if is_thrown_away else (self.lines, self.pixels))
+        if is_thrown_away:
+            return
+        self.pixels += 1
+        self.lines += self.pixels == self._format.pixels
+        if self.lines == self._format.lines:
+            self.is_filling = False
+            self._tell_pulses(tick, self._recorder.end())
+            self._events.append(FrameCompleted(tick))
 
     def _start_frame(self, tick: int) -> None:
         self._tell_shifts(tick)
@@ -271,6 +225,7 @@ class Raster:
         self._adopt()
         self.lines = self.pixels = 0
         self.started_at = tick
+        self._recorder = _Recorder(self._format.probe)
         self.is_filling = True
         self._events.append(FrameStarted(tick, self.open_ticks(tick), self._edges))
 
@@ -287,6 +242,10 @@ class Raster:
                 self._events.append(LightChanged(tick, on))
             else:
                 self._events.append(TriggerChanged(tick, name.upper(), on))
+
+    def _tell_pulses(self, tick: int, pulses: tuple[int, ...]) -> None:
+        if pulses:
+            self._events.append(PulsesSeen(tick, pulses))
 
     def _tell_shifts(self, tick: int) -> None:
         if self._shifts:
@@ -306,17 +265,23 @@ class Raster:
                 self._run(body, tick)
                 done += 1
 
-    def _skippable(self, body: "_Summary", left: int, *, is_first: bool) -> int:
+    def _skippable(self, body: Stretch, left: int, *, is_first: bool) -> int:
         """Return how many iterations from here on have no other effect than to add lines, samples and time."""
         if body.has_edges:
             left = 0 if is_first else left - 1
         if not self.is_filling:
             return 0 if body.starts_frame else left
+        if self._recorder.is_recording and (body.starts_line or body.lead):
+            return 0
         if body.starts_frame and not self._format.linescan:
             return 0
-        return min(left, body.iterations_before(self._format, self.lines, self.pixels))
+        frame, there = self._format, (self.lines, self.pixels)
+        left = min(left, body.iterations_before((frame.lines - 1, frame.pixels - 1), there, frame.pixels))
+        if probe := self._recorder.waits_for:
+            left = min(left, body.iterations_before((probe.line, probe.pixel), there, frame.pixels))
+        return left
 
-    def _skip(self, body: Trace, summary: "_Summary", count: int, tick: int) -> None:
+    def _skip(self, body: Trace, summary: Stretch, count: int, tick: int) -> None:
         if self.is_filling:
             added, self.pixels = summary.times(count, self._format.pixels).added(self.pixels, self._format.pixels)
             self.lines += added
@@ -331,17 +296,17 @@ class Raster:
             self._format = self._next
             self._summaries.clear()
 
-    def _summary(self, trace: Trace) -> "_Summary":
+    def _summary(self, trace: Trace) -> Stretch:
         # By identity: the timing core uses the same bodies again and again, and comparing them would be slow.
         if found := self._summaries.get(id(trace)):
             return found[1]
         if len(self._summaries) >= _MOST_SUMMARIES:
             self._summaries.clear()
-        summary = _Summary()
+        summary = Stretch()
         mark = 0  # up to here the light is counted
         for event in trace.events:
             if isinstance(event, Change):
-                step = _Summary.of(event, self._format)
+                step = Stretch.of(event, self._format)
                 length = 0
             else:
                 step = self._summary(event.body).times(event.count, self._format.pixels)

@@ -9,6 +9,7 @@ from archon_ioc.acf.raster import (
     FrameCompleted,
     FrameStarted,
     LightChanged,
+    PulsesSeen,
     Raster,
     Shifted,
 )
@@ -54,7 +55,7 @@ class Imager:
         if geometry is None:
             self.stop()
             return
-        self._raster.configure(geometry.pixel_count, geometry.line_count, linescan=geometry.linescan)
+        self._raster.configure(geometry.format)
         if not self._raster.is_filling:
             self._frames.stop()
         self._ccd.learn(acf, geometry)
@@ -85,6 +86,8 @@ class Imager:
                 self._begin(event)
             case FrameCompleted():
                 self._frames.complete()
+            case PulsesSeen():
+                self._frames.capture(event.pulses)
             case FrameAbandoned():
                 self._frames.progress(event.lines, event.pixels)
             case Shifted():

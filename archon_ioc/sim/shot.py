@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from archon_ioc.acf.file import Acf
+from archon_ioc.acf.framing import Format, Probe
 from archon_ioc.acf.taps import TapArea, place
 from archon_ioc.errors import ConfigError
 from archon_ioc.protocol.enums import FrameMode, SampleMode
@@ -98,6 +99,13 @@ class Geometry:
         if geometry.size > room:
             raise ConfigError(f"a frame of {geometry.size} bytes does not fit into a buffer of {room}")
         return geometry
+
+    @property
+    def format(self) -> Format:
+        """What makes the frame whole."""
+        raw = self.raw
+        probe = Probe(raw.first_line, raw.first_pixel, raw.samples) if raw else None
+        return Format(self.pixel_count, self.line_count, self.linescan, probe)
 
     @property
     def image_bytes(self) -> int:
