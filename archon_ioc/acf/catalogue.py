@@ -69,7 +69,7 @@ CDS: tuple[KeySpec, ...] = (
     _cds("RAWSTARTLINE", "First line with raw samples", 65535),
     _cds("RAWENDLINE", "Last line with raw samples", 65535),
     _cds("RAWSTARTPIXEL", "Pixel at which the samples of a line start", 65535),
-    _cds("RAWSAMPLES", "Samples per line, in whole blocks of 1024", 67_107_840, unit=_TICKS),
+    _cds("RAWSAMPLES", "Samples per line, in whole blocks of 1024", 67_107_840, unit="samples"),
 )  # fmt: skip
 
 SYSTEM: tuple[KeySpec, ...] = (
@@ -206,10 +206,10 @@ HEATERS: tuple[KeySpec, ...] = (
     _number(("HEATERxTARGET", "Temperature to be reached; from -150 before 1087", "°C"), (-250, 50), _HEATERS),
     _choice("HEATERxSENSOR", "Sensor of the control", _HEATER, {0: "A", 1: "B"}),
     _choice("HEATERxSENSOR", "Sensor of the control", _HEATERX, {0: "A", 1: "B", 2: "C"}),
-    _number(("HEATERxP", "Proportional gain", ""), (0, None), _HEATERS),
-    _number(("HEATERxI", "Integral gain", ""), (0, None), _HEATERS),
-    _number(("HEATERxD", "Differential gain", ""), (0, None), _HEATERS),
-    _number(("HEATERxIL", "Limit of the integral", ""), (0, None), _HEATERS),
+    _number(("HEATERxP", "Proportional gain", ""), (None, None), _HEATERS),
+    _number(("HEATERxI", "Integral gain", ""), (None, None), _HEATERS),
+    _number(("HEATERxD", "Differential gain", ""), (None, None), _HEATERS),
+    _number(("HEATERxIL", "Limit of the integral", ""), (None, None), _HEATERS),
     _choice("HEATERxRAMP", "Move the target in steps", _HEATERS),
     _whole(("HEATERxRAMPRATE", "Step of the target per update", "mK"), (1, 32767), _HEATERS),
     _whole(("HEATERUPDATETIME", "Time between updates of the control", "ms"), (1, 30000), _HEATERS),
