@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from archon_ioc.errors import ArchonError, InputError
+from archon_ioc.sim.modules import Module
 from archon_ioc.sim.session import Bench
 
 _READ_SIZE = 4096
@@ -63,6 +64,8 @@ class Operator:
             Order("link-drop", "end every connection to the controller", lambda _: self._cut() or ""),
             Order("status [KEY…]", "show STATUS, or the keys that begin so", self._status, 0, 99),
             Order("state", "show what the timing core does", lambda _: self._state()),
+            Order("dinput MODn LINE 0|1", "set a digital input: dinput MOD4 1 1", self._dinput, 3, 3),
+            Order("sensor MODn A|B|C CELSIUS", "set the temperature at a sensor, or: open, ok", self._sensor, 3, 3),
             Order("log TEXT…", "add an entry to the controller's log", self._log, 1, 999),
             Order("speed [FACTOR]", "show or change how fast time runs", self._speed, 0, 1),
             Order("help", "show this", lambda _: self._help()),
@@ -105,8 +108,45 @@ class Operator:
         return " ".join(field for field in fields if not words or field.startswith(tuple(words)))
 
     def _state(self) -> list[str]:
-        self._device.advance(self._now)
-        return [f"{name}={value}" for name, value in self._device.parameters.items()]
+        device = self._device
+        device.advance(self._now)
+        frames, timing = device.frames, device.timing
+        buffer = frames.buffers[max(frames.write_buffer, 1) - 1]
+        return [
+            f"line=LINE{timing.line} {device.applied.keys.get(f'LINE{timing.line}', '')}",
+            f"routine={timing.routine}",
+            f"held={timing.is_held:d} integrating={timing.is_integrating:d} tick={timing.tick}",
+            f"frame={frames.frame} buffer={frames.write_buffer} lines={buffer.lines} pixels={buffer.pixels}"
+            f" complete={buffer.complete:d} locked={frames.locked}",
+            " ".join(f"{name}={value}" for name, value in timing.parameters.items()),
+        ]
+
+    def _dinput(self, words: Sequence[str]) -> str:
+        lines = self._module(words[0]).lines
+        count, line = len(lines.text()), _number(words[1])
+        if line not in range(1, count + 1):
+            raise InputError(f"{words[0]} has {count} digital lines, not {words[1]}")
+        lines.set_input(int(line), _choice(words[2], {"0": False, "1": True}))
+        return ""
+
+    def _sensor(self, words: Sequence[str]) -> str:
+        slot, letter, what = words
+        module = self._module(slot)
+        sensors = {sensor.letter: sensor for sensor in module.heaters.sensors} if module.heaters else {}
+        sensor = sensors.get(letter.upper())
+        if sensor is None:
+            raise InputError(f"{slot} has {len(sensors)} sensors, not {letter}")
+        if what in ("open", "ok"):
+            sensor.is_broken = what == "open"
+        else:
+            module.cryostat.celsius["ABC".index(sensor.letter)] = _number(what)
+        return ""
+
+    def _module(self, word: str) -> Module:
+        modules = {f"MOD{slot}": module for slot, module in self._device.hardware.modules.items()}
+        if word.upper() not in modules:
+            raise InputError(f"{word!r} is not one of {', '.join(modules)}")
+        return modules[word.upper()]
 
     def _log(self, words: Sequence[str]) -> str:
         self._device.log(" ".join(words))

@@ -45,7 +45,7 @@ class SimArchon:
         self.faults = Faults()
         self._system = system_fields(acf or _EMPTY)
         self._instant = instant
-        self._booted_at = now
+        self._booted_at = self._now = now
         self._frames = FrameBuffers(self.faults)
         self._lost_clock = self._dead_leader = False
         self.is_led = False
@@ -106,10 +106,11 @@ class SimArchon:
 
     def advance(self, now: float) -> None:
         """Let everything happen that is due at ``now``."""
-        self._misbehave(self._since_boot(now))
+        self._now = now
+        self._misbehave()
         at = self._since_boot(now)
-        if not self._lost_clock:
-            self._timing.advance(at)
+        self._timing.is_clocked = not self._lost_clock
+        self._timing.advance(at)
         self.hardware.advance(at)
         self._imager.is_powered &= self._power.is_wanted
 
@@ -133,25 +134,22 @@ class SimArchon:
         """Return the controller's own time, which jumps ahead where things take no time."""
         return now - self._booted_at + self._timing.skipped
 
-    def _now(self, at: float) -> float:
-        return at + self._booted_at - self._timing.skipped
-
-    def _misbehave(self, at: float) -> None:
+    def _misbehave(self) -> None:
         """Let those faults happen that wait for nobody's command."""
         if self.faults.lost_lock:
             self._frames.lock(0)
         if self.faults.reboot_in_exposure and self._timing.is_integrating:
             self.faults.reboot_in_exposure = False
-            self._restart(at, warm=False)
+            self._restart(warm=False)
         had_lost, self._lost_clock = self._lost_clock, self.faults.sync_dead or self._dead_leader
         if self._lost_clock and not had_lost:
-            self._signal(Edge.CLOCK_LOST, at)
+            self._signal(Edge.CLOCK_LOST)
         if had_lost and not self._lost_clock:
-            self._restart(at, warm=False)  # manual: a unit without its clock hangs, and reboots when it returns
+            self._restart(warm=False)  # manual: a unit without its clock hangs, and reboots when it returns
 
     def _control_timing(self, edge: Edge, at: float) -> Answer:
         self._follow(edge, at)
-        return self._signal(edge, at)
+        return self._signal(edge)
 
     def _follow(self, edge: Edge, at: float) -> None:
         if edge is Edge.LOAD:
@@ -159,10 +157,10 @@ class SimArchon:
         else:
             self._resets.follow(edge, at)
 
-    def _signal(self, edge: Edge, at: float) -> str:
+    def _signal(self, edge: Edge) -> str:
         """Tell the others of a synchronised set what happens; return the reply to a command that makes it happen."""
         if self.sync_out:
-            self.sync_out(edge, self._now(at))
+            self.sync_out(edge, self._now)
         return ""
 
     def log(self, entry: str) -> None:
@@ -237,8 +235,8 @@ class SimArchon:
             ("BIASPOLLOFF", lambda _, at: self.hardware.set_bias_polling(False, at) or ""),
             ("FLASHACTIVECONFIG", lambda _text, _at: self._store(self._memory.copy())),
             ("ERASESTOREDCONFIG", lambda _text, _at: self._store(ConfigMemory())),
-            ("REBOOT", lambda _, at: self._restart(at, warm=False)),
-            ("WARMBOOT", lambda _, at: self._restart(at, warm=True)),
+            ("REBOOT", lambda _text, _at: self._restart(warm=False)),
+            ("WARMBOOT", lambda _text, _at: self._restart(warm=True)),
         )
 
     def _write_config(self, text: str, _at: float) -> Answer:
@@ -280,14 +278,14 @@ class SimArchon:
         # A load is the edge at which staged values become active (manual, synchronised controllers).
         self._timing.set_parameters(self._staged | values, at)
         self._staged = {}
-        return self._signal(Edge.LOAD, at)
+        return self._signal(Edge.LOAD)
 
     def _load_timing(self, _: str, at: float) -> Answer:
         applied = merged(self._applied, self._memory.part(Part.TIMING.value), Part.TIMING.value)
         program = compile_script(applied)
         self._applied = applied
         self._start_timing(program, at)
-        return self._signal(Edge.RESET, at)
+        return self._signal(Edge.RESET)
 
     def _start_timing(self, program: Program, at: float) -> None:
         self._timing.load(program, at)
@@ -304,7 +302,7 @@ class SimArchon:
         self._start_timing(program, at)
         self._apply_triggers(at)
         self.hardware.apply(self._applied, at)
-        return self._signal(Edge.RESET, at)
+        return self._signal(Edge.RESET)
 
     def _apply_cds(self, _text: str, _at: float) -> Answer:
         self._applied = merged(self._applied, self._memory.part(Part.CDS.value), Part.CDS.value)
@@ -346,14 +344,14 @@ class SimArchon:
         self.hardware.refresh(at)
         return ""
 
-    def _restart(self, at: float, *, warm: bool) -> Answer:
-        self.hardware.advance(at)
-        self._booted_at = self._now(at)
+    def _restart(self, *, warm: bool) -> Answer:
+        self.hardware.advance(self._since_boot(self._now))
+        self._booted_at = self._now
         self._frames = FrameBuffers(self.faults, self._frames.frame if warm else 0)
         self._boot()
         if not warm and not self._lost_clock:  # the clock of those that it leads was away meanwhile
-            self._signal(Edge.CLOCK_LOST, 0.0)
-            self._signal(Edge.CLOCK_BACK, 0.0)
+            self._signal(Edge.CLOCK_LOST)
+            self._signal(Edge.CLOCK_BACK)
         return RESTART
 
 

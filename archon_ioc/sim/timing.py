@@ -35,6 +35,8 @@ class Timing:
         self._settled = False
         self._pause_until = 0
         self._skipped = 0
+        self.is_clocked = True
+        """Whether there is a clock; without one nothing is executed."""
 
     @property
     def parameters(self) -> Mapping[str, int]:
@@ -45,6 +47,11 @@ class Timing:
     def skipped(self) -> float:
         """By how many seconds the controller's clock has jumped ahead."""
         return self._skipped * TICK
+
+    @property
+    def tick(self) -> int:
+        """Ticks since power-up up to which the script has run."""
+        return self._core.tick + self._offset
 
     @property
     def line(self) -> int:
@@ -96,7 +103,7 @@ class Timing:
                 raise InputError(f"there is no parameter {name!r}")
         self.advance(at)
         for count, (name, value) in enumerate(values.items()):
-            if count:
+            if count and self.is_clocked:
                 self._follow(self._core.advance(self._core.tick + _LOAD_TICKS))
             self._core.load(name, value)
         self._wake(at)
@@ -124,6 +131,8 @@ class Timing:
     def advance(self, at: float) -> None:
         """Let everything happen that is due at ``at``."""
         now = ticks(at)
+        if not self.is_clocked:
+            return
         if self._instant and not self._settled and not self._core.is_held:
             self._hurry(now)
         else:
