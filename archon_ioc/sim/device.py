@@ -207,6 +207,7 @@ class SimArchon:
             ("FRAME", lambda _, at: self._frames.report(at)),
             ("RCONFIG", lambda text, _: self._memory.read(hexadecimal(text, 4))),
             ("FETCHLOG", lambda _text, _at: self._log.popleft() if self._log else "(null)"),
+            ("FASTAUTOFETCH", self._set_autofetch),
             ("FETCH", self._fetch),
             ("LOCKT", _silence),  # line-scan lock: absent from the newest firmware
             ("LOCK", self._lock),
@@ -250,6 +251,12 @@ class SimArchon:
             raise InputError("a fetch of no blocks")
         self._frames.find(address, blocks * BLOCK_SIZE)
         return BlockRequest(address, blocks)
+
+    def _set_autofetch(self, text: str, _at: float) -> Answer:
+        if text not in ("0", "1"):
+            raise InputError(f"FASTAUTOFETCH is 0 or 1, not {text[:20]!r}")
+        self._frames.set_autofetch(text == "1")
+        return ""
 
     def _lock(self, text: str, _at: float) -> Answer:
         if text not in ("0", "1", "2", "3"):

@@ -100,10 +100,9 @@ class FrameBuffers:
         """Number of the last frame that started."""
         self.locked = 0
         self.write_buffer = 0
-        self.autofetch = False
-        """Whether completed frames are pushed to the client (FASTAUTOFETCH)."""
         self.completed: deque[Buffer] = deque(maxlen=len(self.buffers))
-        """With ``autofetch``: frames that have still to be pushed; there is no room for more than the buffers hold."""
+        """Frames that have still to be pushed, as many as the buffers hold; see `set_autofetch`."""
+        self._autofetch = False
 
     def use_big(self, big: bool) -> None:
         """Divide the memory into two buffers instead of three, or back; that forgets the frames."""
@@ -113,6 +112,11 @@ class FrameBuffers:
             self._filling = None
             self.buffers = [Buffer(n) for n in (1, 2, 3)]
             self.write_buffer = 0
+
+    def set_autofetch(self, on: bool) -> None:
+        """Collect the frames that complete from now on, so that they can be pushed, or forget them (FASTAUTOFETCH)."""
+        self._autofetch = on
+        self.completed.clear()
 
     def begin(self, tick: int, shot: Shot, edges: Edges = NO_EDGES) -> None:
         """Start a frame in the next buffer that is not locked; ``shot`` gets its number here."""
@@ -149,7 +153,7 @@ class FrameBuffers:
         if not self._missing_line:
             buffer.complete = True
             buffer.before = None
-            if self.autofetch:
+            if self._autofetch:
                 self.completed.append(buffer)
 
     def stop(self) -> None:

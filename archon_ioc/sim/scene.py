@@ -71,7 +71,7 @@ _PIXELS_PER_HOT_PIXEL = 40_000
 _PIXELS_PER_COSMIC_SECOND = 10_000_000
 _STAR_WIDTH = 1.6  # pixels, standard deviation
 _STAR_REACH = 12
-_SHIFT_32 = 16  # bits: the 32-bit mode gives the sum over the sampling windows
+ACCUMULATOR_BITS = 16  # the 32-bit mode gives the sum over the sampling windows
 _SKY_SEED = 20210223
 _MOST_COSMICS = 1_000  # in one tap's part of one frame
 
@@ -98,7 +98,7 @@ class StarField:
             active = part[:lines, :pixels]
             if active.size:
                 self._add_charge(active, area, shot, stars, rng)
-        return image.astype("<u4") << _SHIFT_32 if long else image
+        return image.astype("<u4") << ACCUMULATOR_BITS if long else image
 
     def _add_charge(
         self, active: Pixels, area: TapArea, shot: Shot, stars: "list[_Star]", rng: np.random.Generator

@@ -14,6 +14,7 @@ from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.frames import Buffer, Bytes
 from archon_ioc.sim.latency import Latency
 from archon_ioc.sim.listener import reset_on_close
+from archon_ioc.sim.raw import render
 from archon_ioc.sim.scene import Scene
 
 GIGABIT = 100 << 20
@@ -86,16 +87,15 @@ class Bench:
     async def render(self, buffer: Buffer) -> None:
         """Make the pixels of a buffer's frame, in a thread, if nobody has made them yet."""
         async with self.rendering:
-            if buffer.image is None and buffer.shot is not None:
-                pixels = await asyncio.to_thread(self.scene.render, buffer.shot)
-                buffer.image = pixels.reshape(-1).view(np.uint8)
+            if not buffer.is_rendered:
+                await asyncio.to_thread(render, self.scene, buffer)
 
     def unrendered(self) -> Buffer | None:
         """Return the newest buffer if its pixels have still to be made and nobody is making any."""
         if self.rendering.locked() or not self.device.frames.write_buffer:
             return None
         buffer = self.device.frames.buffers[self.device.frames.write_buffer - 1]
-        return buffer if buffer.image is None else None
+        return None if buffer.is_rendered else buffer
 
     async def payload(self, address: int, count: int) -> Bytes:
         """Return what the frame memory holds now."""

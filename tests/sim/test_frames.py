@@ -132,11 +132,13 @@ def test_completed_frames_wait_to_be_pushed_only_if_somebody_asked(buffers: Fram
     begin(buffers, separate)
     buffers.complete()
     assert not buffers.completed
-    buffers.autofetch = True
+    buffers.set_autofetch(True)
     for _ in range(5):
         begin(buffers, separate)
         buffers.complete()
     assert [b.shot.frame for b in buffers.completed if b.shot] == [4, 5, 6]
+    buffers.set_autofetch(False)
+    assert not buffers.completed
 
 
 # Rotation and locks
