@@ -18,50 +18,20 @@ from archon_ioc.sim.device import SimArchon
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "data" / "acf"
 
-INTEGRATE_THEN_READ = """[CONFIG]
-PARAMETERS=9
-PARAMETER0=ContinuousExposures=0
-PARAMETER1=Exposures=0
-PARAMETER2=IntMS=0
-PARAMETER3=NoIntMS=0
-PARAMETER4=ReadOut=0
-PARAMETER5=AbortExposure=0
-PARAMETER6=DoFlush=0
-PARAMETER7=AutoFlush=0
-PARAMETER8=FlushCount=2
-STATES=1
-STATE0/NAME=X
-LINES=3
-LINE0=Main:
-LINE1=X; IF AbortExposure GOTO Main
-LINE2=X; GOTO Main
-PIXELCOUNT=6
-LINECOUNT=4
-FRAMEMODE=0
-SAMPLEMODE=0
-BIGBUF=0
-TAPLINES=2
-TAPLINE0=AD1L, 1, 1000
-TAPLINE1=AD2R, 1, 2000
-TRIGINENABLE=0
-TRIGOUTFORCE=0
-TRIGOUTLEVEL=0
-"""
+ON_DEMAND = Acf.read(ROOT / "tests" / "golden" / "acf" / "small_on_demand.acf")
+AT_ONCE = Acf.read(ROOT / "tests" / "golden" / "acf" / "small_at_once.acf")
+SMALL = {"PIXELCOUNT": 6, "LINECOUNT": 4, "FRAMEMODE": 0}
 
-ALL_AT_ONCE = """[CONFIG]
-PARAMETERS=6
-PARAMETER0=ExternalTrigger=0
-PARAMETER1=ContinuousExposures=0
-PARAMETER2=Exposures=0
-PARAMETER3=IntMS=0
-PARAMETER4=NoIntMS=0
-PARAMETER5=WaitMS=0
-PIXELCOUNT=6
-LINECOUNT=4
-TAPLINES=1
-TAPLINE0=AD1L, 1, 1000
-TRIGINENABLE=1
-"""
+
+def small(whole: Acf, parameters: dict[str, int], taps: tuple[str, ...], **keys: int) -> Acf:
+    """Return a configuration with a frame of 4 lines and 6 pixels per tap; these parameters come first."""
+    values = {**parameters, **{name: n for name, n in whole.parameters.items() if name not in parameters}}
+    values |= {"Lines": 4, "Pixels": 6}
+    lists = {f"PARAMETER{n}": f"{name}={value}" for n, (name, value) in enumerate(values.items())}
+    lists |= {f"TAPLINE{n}": tap for n, tap in enumerate(taps)}
+    changed = {**whole.keys, **SMALL, **lists, "PARAMETERS": len(values), "TAPLINES": len(taps), **keys}
+    return Acf(MappingProxyType({key: str(value) for key, value in changed.items()}))
+
 
 SYSTEM = {
     "BACKPLANE_TYPE": "1", "BACKPLANE_REV": "5", "BACKPLANE_VERSION": "1.0.1104",
@@ -73,13 +43,22 @@ SYSTEM = {
 @pytest.fixture
 def separate() -> Acf:
     """A script that integrates and reads on separate demands: 12 x 4 pixels."""
-    return replace(Acf.parse(INTEGRATE_THEN_READ), system=SYSTEM)
+    names = ("ContinuousExposures", "Exposures", "IntMS", "NoIntMS", "ReadOut", "AbortExposure", "DoFlush", "AutoFlush")
+    parameters = {**dict.fromkeys(names, 0), "FlushCount": 2}
+    return replace(small(ON_DEMAND, parameters, ("AD1L, 1, 1000", "AD2R, 1, 2000")), system=SYSTEM)
 
 
 @pytest.fixture
 def at_once() -> Acf:
     """A script that reads after each integration and knows an external trigger."""
-    return Acf.parse(ALL_AT_ONCE)
+    return small(AT_ONCE, {}, ("AD1L, 1, 1000",), TRIGINENABLE=1)
+
+
+@pytest.fixture
+def slow(separate: Acf) -> Acf:
+    """The same as ``separate``; a line takes 1 s."""
+    key = next(key for key, value in separate.keys.items() if value.startswith("LinePause="))
+    return separate.with_value(key, "LinePause=100000")
 
 
 @pytest.fixture
@@ -143,15 +122,15 @@ class Desk:
 
 
 @pytest.fixture
-def desk(separate: Acf) -> Desk:
+def desk(slow: Acf) -> Desk:
     """A device that has a small configuration in its memory, not applied yet; a line takes 1 s."""
-    return Desk(SimArchon(separate, line_seconds=1.0))
+    return Desk(SimArchon(slow))
 
 
 @pytest.fixture
-def ready(separate: Acf) -> Desk:
+def ready(slow: Acf) -> Desk:
     """A device whose configuration is applied and whose power is on since 2 s; now is 10."""
-    desk = Desk(SimArchon(separate, applied=True, line_seconds=1.0))
+    desk = Desk(SimArchon(slow, applied=True))
     desk.ask("POWERON")
     desk.now = 10.0
     return desk
