@@ -1,5 +1,8 @@
-"""Reading configurations, and saying what is wrong with them."""
+"""Reading configurations, saying what is wrong with them, changing them and writing them back."""
 
+import resource
+import stat
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
@@ -7,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archon_ioc.acf.file import Acf
-from archon_ioc.errors import ConfigError, InputError
-from archon_ioc.protocol.enums import FrameMode, SampleMode
-from archon_ioc.protocol.replies import SystemInfo
+from archon_ioc.app import demo_acf
+from archon_ioc.errors import ConfigError, InputError, SaveError
 
 SMALL = Path(__file__).parents[1] / "golden" / "acf" / "small.acf"
 REAL = Path(__file__).parents[3] / "shared" / "data" / "acf"
+FILES = [*sorted(SMALL.parent.glob("*.*cf")), demo_acf(), *sorted(REAL.glob("*.acf"))]
 
 
 @pytest.fixture
@@ -37,59 +40,11 @@ def test_lines_are_as_the_controller_wants_them(small: Acf) -> None:
     assert not any("\\" in line for line in small.lines)
 
 
-def test_a_keys_position_is_its_line_number(small: Acf) -> None:
-    for number, line in enumerate(small.lines):
-        assert small.line_number(line.partition("=")[0]) == number
-
-
-@pytest.mark.parametrize("key", ["MOD9/HVHC_V1", "MOD9\\HVHC_V1", "mod9/hvhc_v1", "Mod9\\HvHc_v1"])
-def test_keys_are_found_however_they_are_written(small: Acf, key: str) -> None:
-    assert key in small
-    assert small.find(key) == "MOD9/HVHC_V1"
-    assert small.lines[small.line_number(key)] == "MOD9/HVHC_V1=15.5"
-    assert small.with_value(key, "16").keys["MOD9/HVHC_V1"] == "16"
-
-
 def test_a_key_that_is_not_there(small: Acf) -> None:
     assert "MOD9/HVHC_V2" not in small
     for call in (small.find, small.line_number, lambda key: small.with_value(key, "1")):
         with pytest.raises(InputError, match="no key 'MOD9/HVHC_V2'"):
             call("MOD9/HVHC_V2")
-
-
-def test_parameters(small: Acf) -> None:
-    assert dict(small.parameters) == {"ContinuousExposures": 0, "Exposures": 0, "IntMS": 1048575}
-    assert small.parameter_name("INTMS") == "IntMS"
-    assert small.parameter_name("IntCS") is None
-
-
-def test_only_the_counted_parameters_are_there() -> None:
-    acf = Acf.parse(config("PARAMETER0=A=1", "PARAMETER1=B=2", "PARAMETERS=1"))
-    assert dict(acf.parameters) == {"A": 1}
-
-
-def test_taps_and_geometry(small: Acf) -> None:
-    assert [(tap.name, tap.gain, tap.offset) for tap in small.taps] == [("AD1L", -1.5, 1000), ("AD4R", 1, 1100)]
-    assert (small.pixel_count, small.line_count) == (30, 20)
-    assert small.frame_mode is FrameMode.SPLIT
-    assert small.sample_mode is SampleMode.BITS32
-    assert small.frame_shape == (40, 30)
-    assert small.with_value("FRAMEMODE", "0").frame_shape == (20, 60)
-
-
-def test_the_system_section_is_like_a_reply(small: Acf) -> None:
-    system = SystemInfo.from_fields(small.system)
-    assert system.revision_letter == "F"
-    assert [(m.slot, m.type.label) for m in system.modules] == [(5, "AD"), (9, "HVXBias")]
-
-
-def test_numbers(small: Acf) -> None:
-    assert small.number("LINECOUNT") == 20
-    assert small.number("RAWSEL", 7) == 7
-    with pytest.raises(ConfigError, match="RAWSEL='' is not a whole number"):
-        small.number("RAWSEL")
-    with pytest.raises(ConfigError, match=r"HVHC_V1='15.5' is not a whole number"):
-        small.number("MOD9/HVHC_V1", 7)
 
 
 def test_changes_make_a_copy(small: Acf) -> None:
@@ -131,6 +86,158 @@ def test_quoting(values: dict[str, str]) -> None:
 
     text = config("A=1", *(f"{key.replace('/', chr(92))}={quoted(value)}" for key, value in values.items()))
     assert dict(Acf.parse(text).keys) == {"A": "1", **values}
+
+
+# Changing it and writing it back
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def changed_lines(old: str, new: str) -> list[str]:
+    """Return the lines of a text diff, without its headings."""
+    diff = unified_diff(old.split("\n"), new.split("\n"), n=0, lineterm="")
+    return [line for line in diff if line[:3] not in ("---", "+++") and line[:2] != "@@"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_file_is_written_back_as_it_was(path: Path, tmp_path: Path) -> None:
+    acf = Acf.read(path)
+    acf.write(tmp_path / path.name)
+    assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_only_the_lines_that_were_changed_differ(path: Path) -> None:
+    acf = Acf.read(path)
+    edited = acf.with_parameter("Exposures", 3).with_value("PIXELCOUNT", "77").without("BIGBUF")
+    differences = changed_lines(acf.text(), edited.text())
+    assert len(differences) == 5
+    assert differences.count("-BIGBUF=0") == 1
+    assert {"+PIXELCOUNT=77"} <= set(differences)
+    assert sum("Exposures=3" in line for line in differences) == 1
+    again = Acf.parse(edited.text())
+    assert list(again.keys.items()) == list(edited.keys.items())
+    assert dict(again.system) == dict(acf.system)
+    assert again.digest == edited.digest
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".acf"], ids=lambda path: path.name)
+def test_without_its_file_it_is_written_anew_with_equal_content(path: Path) -> None:
+    acf = Acf.read(path)
+    again = Acf.parse(Acf(acf.keys, acf.system).text())
+    assert dict(again.keys) == dict(acf.keys)
+    assert dict(again.system) == dict(acf.system)
+
+
+def test_parameters_and_constants_are_set_by_name(small: Acf) -> None:
+    changed = small.with_parameter("intms", 100).with_constant("rg_high", 7.5)
+    assert changed_lines(small.text(), changed.text()) == [
+        '-CONSTANT1="RG_HIGH=8"',
+        '+CONSTANT1="RG_HIGH=7.5"',
+        '-PARAMETER4="IntMS=1048575"',
+        '+PARAMETER4="IntMS=100"',
+    ]
+    assert changed.parameters["IntMS"] == 100
+    assert changed.constants["RG_HIGH"] == 7.5
+    with pytest.raises(InputError, match="no parameter 'IntCS'"):
+        small.with_parameter("IntCS", 1)
+    with pytest.raises(InputError, match="no constant 'RG_LOW'"):
+        small.with_constant("RG_LOW", 1)
+
+
+def test_a_new_key_stands_beside_its_neighbours(small: Acf) -> None:
+    changed = small.with_key("mod9\\hvhc_v2", "3").with_key("A", "first").with_key("PIXELCOUNT", "31")
+    assert changed_lines(small.text(), changed.text()) == [
+        "+A=first",
+        "+MOD9\\HVHC_V2=3",
+        "-PIXELCOUNT=30",
+        "+PIXELCOUNT=31",
+    ]
+    keys = list(changed.keys)
+    assert keys[0] == "A"
+    assert keys[keys.index("MOD9/HVHC_V1") + 1] == "MOD9/HVHC_V2"
+    assert list(Acf.parse(changed.text()).keys) == keys
+
+
+def test_a_key_is_removed(small: Acf) -> None:
+    changed = small.without("mod5\\clamp1")
+    assert "MOD5/CLAMP1" not in changed
+    assert changed_lines(small.text(), changed.text()) == ["-MOD5\\CLAMP1=0.5"]
+    with pytest.raises(InputError, match="no key"):
+        changed.without("MOD5/CLAMP1")
+
+
+def test_where_a_key_stands_in_the_file(small: Acf) -> None:
+    lines = small.text().split("\n")
+    for key in small.keys:
+        line = small.source_line(key)
+        assert line is not None
+        assert lines[line - 1].replace("\\", "/", 1).startswith(f"{key}=")
+    assert small.source_line("pixelcount") == 35
+    assert small.source_line("NOTHING") is None
+    assert small.with_key("NEW", "1").source_line("NEW") is None
+    assert small.with_key("A", "1").source_line("PIXELCOUNT") == 35
+    assert Acf.from_lines(list(small.lines)).source_line("PIXELCOUNT") is None
+
+
+def test_other_sections_are_kept_and_never_sent() -> None:
+    text = "[MODE_FAST]\nACF: PIXELCOUNT=7\nnot KEY VALUE\n[CONFIG]\nPIXELCOUNT=8\n[MODE_SLOW]\nFITS: A=1 / x\n"
+    acf = Acf.parse(text)
+    assert acf.lines == ("PIXELCOUNT=8",)
+    assert acf.text() == text
+    assert acf.with_value("PIXELCOUNT", "9").text() == text.replace("=8", "=9")
+
+
+def test_writing_replaces_the_file_as_a_whole(small: Acf, tmp_path: Path) -> None:
+    path = tmp_path / "ccd.acf"
+    path.write_text("old")
+    path.chmod(0o640)
+    before = path.stat().st_ino
+    small.write(path)
+    assert path.read_bytes() == SMALL.read_bytes()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert path.stat().st_ino != before  # who has the old one open still sees the old one
+    assert names(tmp_path) == ["ccd.acf"]
+
+
+def test_a_disk_that_is_full_keeps_the_old_file(small: Acf, tmp_path: Path) -> None:
+    path = tmp_path / "ccd.acf"
+    path.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(SaveError, match="File too large"):
+            small.write(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["ccd.acf"]
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(small: Acf, tmp_path: Path) -> None:
+    with pytest.raises(SaveError, match="No such file or directory"):
+        small.write(tmp_path / "nowhere" / "ccd.acf")
+    folder = tmp_path / "ccd.acf"
+    folder.mkdir()
+    with pytest.raises(SaveError, match="Is a directory"):
+        small.write(folder)
+    assert names(tmp_path) == ["ccd.acf"]
+
+
+def test_letters_that_no_acf_holds_are_not_written(small: Acf, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'€' is not in Latin-1"):
+        small.with_key("MOD1/LABEL1", "5 €").write(tmp_path / "ccd.acf")
+    assert names(tmp_path) == []
+
+
+@given(st.dictionaries(KEYS, st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=20)))
+def test_any_edits_are_read_back(values: dict[str, str]) -> None:
+    acf = Acf.read(SMALL)
+    for key, value in values.items():
+        acf = acf.with_key(key, value)
+    assert list(Acf.parse(acf.text()).keys.items()) == list(acf.keys.items())
 
 
 # What is wrong with it
@@ -189,13 +296,6 @@ def test_every_bad_line_is_counted_and_the_first_ten_are_named() -> None:
 def test_a_file_of_nothing_but_bad_lines_is_left_early() -> None:
     with pytest.raises(ConfigError, match=r"^1001 bad line\(s\)"):
         Acf.parse(config(*["bad"] * 100_000))
-
-
-def test_more_keys_than_the_controller_holds() -> None:
-    full = [f"LABEL{n}=x" for n in range(16384)]
-    assert len(Acf.parse(config(*full)).lines) == 16384
-    with pytest.raises(ConfigError, match="16385 keys, the controller holds 16384"):
-        Acf.parse(config(*full, "ONE=more"))
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
