@@ -12,6 +12,7 @@ HEATER_OHMS = 25.0
 _AMBIENT = 20.0
 _COOLER = -167.0  # °C where the cooler takes heat away
 _COOLER_CONDUCTANCE = 2.0  # W/K
+_LEAK_CONDUCTANCE = 0.05  # W/K from the surroundings through a cooler that stands still
 _CAPACITIES = (30.0, 60.0, 60.0, 600.0)  # J/K: CCD plate, second plate, third plate, cold head
 _STRAPS = (0.020, 0.030, 0.035)  # W/K from each plate to the cold head
 _WINDOWS = (0.0040, 0.0047, 0.0040)  # W/K from the surroundings: radiation, linear around -100 °C, and wires
@@ -76,7 +77,7 @@ def _network(*, is_cooled: bool) -> tuple[_Matrix, _Matrix]:
     for plate, window in enumerate(_WINDOWS):
         matrix[plate, plate] += window
         inflow[plate] += window * _AMBIENT
-    if is_cooled:
-        matrix[head, head] += _COOLER_CONDUCTANCE
-        inflow[head] += _COOLER_CONDUCTANCE * _COOLER
+    conductance, celsius = (_COOLER_CONDUCTANCE, _COOLER) if is_cooled else (_LEAK_CONDUCTANCE, _AMBIENT)
+    matrix[head, head] += conductance
+    inflow[head] += conductance * celsius
     return matrix, inflow

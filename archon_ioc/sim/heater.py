@@ -153,6 +153,7 @@ class HeaterCard:
         self._log = log
         self._plates: dict[str, int] = {}  # on which plate each heater sits
         self._off: set[str] = set()
+        self._told: set[str] = set()
         self._step = _LONGEST_STEP
         self._updates_per_step = 1.0
         self._stepped_at = 0.0
@@ -169,6 +170,7 @@ class HeaterCard:
             if loop.settings.is_enabled or loop.settings.is_forced:
                 # Whoever wired the cryostat put the heater where the sensor is that regulates it.
                 self._plates.setdefault(letter, loop.settings.sensor)
+        self._told.clear()
         period = max(number_of(settings, "HEATERUPDATETIME", 1000.0), 1.0) / _MILLI
         self._step = max(period / math.ceil(period / _LONGEST_STEP), _SHORTEST_STEP)
         self._updates_per_step = self._step / period
@@ -246,14 +248,15 @@ class HeaterCard:
                 loop.switch_off()
 
     def _may_regulate(self, letter: str) -> bool:
-        """Return whether a loop is on; the log says when a limit switches it off."""
+        """Return whether a loop is on; the log says the first time that a limit switches it off."""
         loop = self.loops[letter]
         if not loop.is_regulating:
             self._off.discard(letter)
             return False
         sensor = self._sensor_of(loop)
         is_fine = sensor.is_within_limits and letter not in self.cut
-        if not is_fine and letter not in self._off:
+        if not is_fine and letter not in self._told:
+            self._told.add(letter)  # once: at its limit a temperature goes to and fro
             self._log(f"Heater {letter} off: sensor {sensor.letter} out of limits")
         (self._off.discard if is_fine else self._off.add)(letter)
         return is_fine

@@ -45,7 +45,7 @@ class Module:
         if sensors := _SENSORS.get(info.type):
             self.heaters = HeaterCard(sensors, self.cryostat, self._log, off_volts=off_volts(info))
         self.vcpu = Vcpu()
-        self.lines = DigitalLines(_DIGITAL_LINES.get(info.type, 0), self.vcpu)
+        self.lines = DigitalLines(_DIGITAL_LINES.get(info.type, 0))
         channels = self.biases.channels
         self._bias_format = self._format(f"{c.kind.name}_{x}{c.number}=%.3f" for c in channels for x in "VI")
         self._heater_format = self._format(_heater_words(info.type))

@@ -73,9 +73,8 @@ class Vcpu:
 class DigitalLines:
     """The DIO lines of a module, counted from 1."""
 
-    def __init__(self, count: int, vcpu: Vcpu) -> None:
+    def __init__(self, count: int) -> None:
         self._levels = [False] * count
-        self._vcpu = vcpu
         self._sources = [0] * count
         self._is_output = [False] * count
         self.core = [False] * count

@@ -87,3 +87,64 @@ def test_an_instant_ramp_takes_no_time() -> None:
 )
 def test_groups_follow_each_other(level: float, levels: list[float]) -> None:
     assert [step_level(level, step, 2) for step in (0, 1)] == levels
+
+
+def test_groups_are_the_orders_that_there_are() -> None:
+    power = PowerSequence(Faults())
+    power.configure(0)
+    power.set_groups({7, 0, 2})
+    power.switch_on(0)
+    assert power.reach(0.5) == pytest.approx({0: 1.0, 2: 0.5, 7: 0.0})
+    power.switch_off(0.5)
+    assert power.reach(0.75) == pytest.approx({0: 0.75, 2: 0.0, 7: 0.0})
+
+
+def test_without_any_group_there_is_a_ramp_all_the_same() -> None:
+    power = PowerSequence(Faults())
+    power.configure(0)
+    power.set_groups(())
+    power.switch_on(0)
+    assert power.reach(0.5) == {0: 0.5}
+
+
+def test_each_group_is_verified_once_when_it_has_come_up() -> None:
+    power = PowerSequence(Faults())
+    power.configure(0)
+    power.set_groups({1, 2})
+    assert list(power.to_verify(1)) == []
+    power.switch_on(10)
+    assert list(power.to_verify(10.4)) == []
+    assert list(power.to_verify(10.6)) == [(1, 10.5)]
+    assert list(power.to_verify(10.6)) == []
+    assert list(power.to_verify(20)) == [(2, 11.0)]
+    power.switch_off(20)
+    assert list(power.to_verify(22)) == []
+
+
+def test_a_ramp_that_turns_back_verifies_only_what_went_down() -> None:
+    power = PowerSequence(Faults())
+    power.configure(0)
+    power.set_groups({1, 2})
+    power.switch_on(0)
+    assert len(list(power.to_verify(1))) == 2
+    power.switch_off(2)
+    power.switch_on(2.25)
+    assert list(power.to_verify(5)) == [(2, 2.5)]
+
+
+def test_instantly_all_groups_are_verified_at_once() -> None:
+    power = PowerSequence(Faults(), instant=True)
+    power.configure(0)
+    power.set_groups({1, 2})
+    power.switch_on(3)
+    assert list(power.to_verify(3)) == [(1, 3), (2, 3)]
+
+
+def test_after_a_restart_a_configuration_is_needed() -> None:
+    power = PowerSequence(Faults())
+    power.configure(0)
+    power.switch_on(0)
+    power.restart()
+    assert power.state(1) is Power.NOT_CONFIGURED
+    with pytest.raises(StateError, match="APPLYALL"):
+        power.switch_on(1)
