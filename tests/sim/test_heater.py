@@ -171,7 +171,7 @@ def test_a_sensor_out_of_its_limits_switches_the_heater_off_until_it_is_back() -
     assert bench.volts(12) == 0
     assert bench.log == ["Heater A off: sensor A out of limits"]
     assert any(bench.volts(at) for at in range(20, 600)), "it has cooled down"
-    assert bench.celsius(1000) == pytest.approx(-96, abs=0.2)
+    assert bench.celsius(1000) == pytest.approx(-96, abs=1)
     assert len(bench.log) == 1
     bench.apply(1000, HEATERAP=20)
     assert any(bench.volts(at) == 0 for at in range(1000, 1100))

@@ -6,7 +6,7 @@ import pytest
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.errors import ConfigError
-from archon_ioc.sim.memory import ConfigMemory, Part, check, constants, merged, module_keys, script_lines
+from archon_ioc.sim.memory import ConfigMemory, Part, check, constants, merged, module_keys, stored_commands
 
 Change = Callable[..., Acf]
 
@@ -48,8 +48,6 @@ def test_the_whole_is_every_line_in_order(separate: Acf) -> None:
         ("PARAMETER0=Exposures", "PARAMETER0"),
         ("PIXELCOUNT=many", "PIXELCOUNT"),
         ("TAPLINE0=AD17L, 1, 0", "AD17L"),
-        ("LINE2=X; GOTO Nowhere", "no label 'Nowhere'"),
-        ("LINE2=Y; GOTO Main", "no state 'Y'"),
         ("MOD4/LVLC_V1=high", "neither a voltage nor a constant"),
     ],
 )
@@ -70,9 +68,28 @@ def test_constants_are_found_without_comments() -> None:
     assert constants(acf) == {"B": "-2"}
 
 
-def test_comments_and_empty_lines_are_no_script() -> None:
-    acf = Acf({"LINES": "4", "LINE0": "# GOTO nowhere", "LINE1": "", "LINE2": "Main:", "LINE3": "X"})
-    assert script_lines(acf) == ["Main:", "X"]
+def test_a_copy_has_the_lines_and_its_own_life(separate: Acf) -> None:
+    memory = ConfigMemory(separate)
+    copy = memory.copy()
+    memory.clear()
+    assert (copy.read(1), memory.read(1)) == (separate.lines[1], "")
+
+
+@pytest.mark.parametrize(
+    ("lines", "version", "commands"),
+    [
+        (["APPLYALL=0", "POWERON=0"], "1.0.1252", []),
+        (["APPLYALL=1", "POWERON=0"], "1.0.1252", ["APPLYALL"]),
+        (["POWERON=1", "APPLYALL=1"], "1.0.1054", ["APPLYALL", "POWERON"]),
+        (["POWERON=1", "APPLYALL=1"], "1.0.1053", []),
+        ([], "1.0.1252", []),
+    ],
+)
+def test_what_the_firmware_does_by_itself(lines: list[str], version: str, commands: list[str]) -> None:
+    memory = ConfigMemory()
+    for number, line in enumerate(lines):
+        memory.write(number, line)
+    assert list(stored_commands(memory, version)) == commands
 
 
 @pytest.mark.parametrize(
