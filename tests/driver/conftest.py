@@ -50,8 +50,7 @@ def real(request: pytest.FixtureRequest) -> Acf:
 @pytest.fixture
 def at_once() -> Acf:
     """A script that reads out after each integration by itself, as SLAC's do."""
-    at_once = Acf.read(ROOT / "tests" / "golden" / "acf" / "small_at_once.acf")
-    return at_once
+    return Acf.read(ROOT / "tests" / "golden" / "acf" / "small_at_once.acf")
 
 
 class Witness(SimArchon):

@@ -62,8 +62,8 @@ async def test_the_ccd_is_cleared_again_after_a_readout(powered: Any) -> None:
     assert powered.device.parameters["AUTOFLUSH"] == 1
 
 
-async def test_an_integration_can_be_ended_early_or_thrown_away(make_lab: MakeLab) -> None:
-    async with make_lab(speed=1.0, line_seconds=0.0005) as lab:
+async def test_an_integration_can_be_ended_early_or_thrown_away(make_lab: MakeLab, acf: Acf) -> None:
+    async with make_lab(acf.with_parameter("WaitCount", 1), speed=1.0) as lab:
         await lab.archon.power(True)
         await lab.archon.expose(600.0)
         await lab.archon.abort(readout=True)
@@ -105,7 +105,7 @@ async def test_a_readout_that_is_ended_early_ends_the_exposure(make_lab: MakeLab
 
 
 async def test_clearing_can_be_switched_off(make_lab: MakeLab, acf: Acf) -> None:
-    renamed = acf.with_value("PARAMETER6", "IdleFlush=1")
+    renamed = acf.with_values({"PARAMETER6": "IdleFlush=1", "LINE7": "HOLD; IF IdleFlush CALL ClearOnce"})
     async with make_lab(renamed, script=ScriptConfig(auto_flush="IdleFlush")) as lab:
         await lab.archon.power(True)
         await lab.archon.reset(autoflush=False)

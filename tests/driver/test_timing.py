@@ -204,8 +204,10 @@ async def test_after_an_exposure_the_script_idles_as_configured(powered: Any) ->
 # Waiting for a frame
 
 
-async def test_a_frame_that_was_aborted_is_not_taken_for_the_next(make_lab: MakeLab, assert_pattern: Check) -> None:
-    async with make_lab(speed=1.0, line_seconds=0.003) as lab:
+async def test_a_frame_that_was_aborted_is_not_taken_for_the_next(
+    make_lab: MakeLab, acf: Acf, assert_pattern: Check
+) -> None:
+    async with make_lab(acf.with_parameter("WaitCount", 6), speed=1.0) as lab:
         before = await lab.exposed()
         await lab.archon.timing.frame_start(before)
         await lab.archon.timing.make_safe()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from archon_ioc.acf.file import Acf
 from archon_ioc.driver.state import ControllerState, Progress, Step
 from archon_ioc.driver.timing import readout_progress
 from archon_ioc.errors import LinkError, ReadoutError, RejectedError
@@ -188,9 +189,9 @@ async def test_the_memory_of_a_frame_is_its_own(powered: Any) -> None:
 # Progress
 
 
-async def test_the_progress_of_a_readout(make_lab: MakeLab) -> None:
+async def test_the_progress_of_a_readout(make_lab: MakeLab, acf: Acf) -> None:
     assert readout_progress(ControllerState()) is None
-    async with make_lab(speed=1.0, line_seconds=0.003) as lab:
+    async with make_lab(acf.with_parameter("WaitCount", 6), speed=1.0) as lab:
         assert readout_progress(lab.archon.status) is None
         before = await lab.exposed()
         await lab.archon.timing.frame_start(before)

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,12 @@ def small_acf(
     }
     system = "[SYSTEM]\nBACKPLANE_TYPE=1\nBACKPLANE_REV=5\nBACKPLANE_VERSION=1.0.1252\nMOD2_TYPE=11\n"
     return Acf.parse(system + "[CONFIG]\n" + "\n".join(f"{key}={value}" for key, value in values.items()))
+
+
+def renamed_acf(acf: Acf, **names: str) -> Acf:
+    """Return a configuration whose script calls some parameters otherwise."""
+    pattern = re.compile(rf"\b({'|'.join(names)})\b")
+    return replace(acf, keys={k: pattern.sub(lambda m: names[m.group()], v) for k, v in acf.keys.items()})
 
 
 class Recorder(SimArchon):
@@ -260,6 +267,12 @@ def script() -> dict[str, int]:
 @pytest.fixture
 def triggered_script() -> dict[str, int]:
     return dict(TRIGGERED_SCRIPT)
+
+
+@pytest.fixture(name="renamed_acf")
+def renamed_acf_fixture() -> Callable[..., Acf]:
+    """Rename parameters of a script, see `renamed_acf`."""
+    return renamed_acf
 
 
 @pytest.fixture(name="make_acf")

@@ -193,8 +193,8 @@ async def test_without_a_link(bench) -> None:
     await bench.good()
 
 
-async def test_a_script_that_cannot_expose(benches, make_acf) -> None:
-    async with benches(acf=make_acf(parameters={"Lines": 20, "Pixels": 24})) as bench:
+async def test_a_script_that_cannot_expose(benches, make_acf, renamed_acf) -> None:
+    async with benches(acf=renamed_acf(make_acf(), Exposures="Shots")) as bench:
         with pytest.raises(StateError, match="no parameter 'Exposures'"):
             await bench.camera.acquire()
         told = len(bench.device.commands)

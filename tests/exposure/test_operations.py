@@ -197,9 +197,8 @@ def test_what_an_archon_cannot_do(bench) -> None:
         bench.operations.require(False, "an image is Mono")
 
 
-async def test_binning_that_the_script_cannot_do(benches, make_acf) -> None:
-    parameters = {"Exposures": 0, "IntMS": 0, "ReadOut": 0}
-    async with benches(acf=make_acf(parameters=parameters)) as bench:
+async def test_binning_that_the_script_cannot_do(benches, make_acf, renamed_acf) -> None:
+    async with benches(acf=renamed_acf(make_acf(), HorizontalBinning="HBin")) as bench:
         with pytest.raises(StateError, match="no parameter HorizontalBinning"):
             await bench.operations.bin(hbin=2)
         await bench.good()
@@ -248,6 +247,7 @@ async def test_reset_ends_an_exposure_and_restarts_the_script(bench) -> None:
     bench.device.handle("FASTLOADPARAM IntMS 60000", bench.sim.now)
     bench.device.handle("FASTLOADPARAM ContinuousExposures 1", bench.sim.now)
     bench.device.handle("RESETTIMING", bench.sim.now)
+    bench.device.advance(bench.sim.now)
     assert bench.device.timing.is_integrating, "somebody else's exposure"
     await bench.operations.reset()
     bench.assert_resting()

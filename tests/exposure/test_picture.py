@@ -192,9 +192,8 @@ async def test_times_and_numbers(bench) -> None:
     assert header["BUFFER"] == 1
 
 
-async def test_the_exposure_time_is_what_the_script_can_do(benches, make_acf) -> None:
-    parameters = {"Exposures": 0, "IntCS": 0, "ReadOut": 0}
-    async with benches(acf=make_acf(parameters=parameters)) as bench:
+async def test_the_exposure_time_is_what_the_script_can_do(benches, make_acf, renamed_acf) -> None:
+    async with benches(acf=renamed_acf(make_acf(), IntMS="IntCS")) as bench:
         bench.camera.change(seconds=0.026)
         await bench.camera.acquire()
         _, header = saved(bench.camera)
