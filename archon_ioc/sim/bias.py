@@ -106,9 +106,10 @@ class Channel:
 
     def set_point(self, at: float) -> float:
         """Return the volts that it should give now, with all its groups up."""
-        if at >= self.settled_at:
+        if at >= self.settled_at or self.settled_at == self._since:
             return self.target
-        return self._from + (self.target - self._from) * (at - self._since) / (self.settled_at - self._since)
+        done = max(at - self._since, 0.0) / (self.settled_at - self._since)  # a reading may be a little old
+        return self._from + (self.target - self._from) * done
 
     def output(self, wanted: float) -> tuple[float, float]:
         """Return V and mA where ``wanted`` V are asked for: in current limit the voltage sags."""
