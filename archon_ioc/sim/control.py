@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from archon_ioc.errors import ArchonError, InputError
+from archon_ioc.sim.bench import Bench
 from archon_ioc.sim.modules import Module
-from archon_ioc.sim.session import Bench
 
 _READ_SIZE = 4096
 _LONGEST_LINE = 4096

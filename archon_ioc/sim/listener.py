@@ -35,11 +35,12 @@ class Listener:
         self.start(self._accept(self._socket, port), f"simulator on port {port}")
         return port
 
-    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run something until it ends by itself, or with the listener."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def cut(self) -> None:
         """Cut every connection now."""

@@ -2,18 +2,19 @@
 
 import asyncio
 import socket
+from collections.abc import Coroutine
 from dataclasses import KW_ONLY, dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from archon_ioc.sim.bench import Bench
 from archon_ioc.sim.clock import Clock
 from archon_ioc.sim.control import Operator, converse
 from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.faults import Faults
-from archon_ioc.sim.frames import Buffer
 from archon_ioc.sim.listener import Listener
 from archon_ioc.sim.scene import Scene, StarField
-from archon_ioc.sim.session import Bench, HungUpError, Session
+from archon_ioc.sim.session import HungUpError, Session
 
 _TICK_SECONDS = 0.4  # the device is brought up to date so often, also when nobody asks it
 
@@ -110,7 +111,7 @@ class SimServer:
             return
         async with self._places:
             try:
-                await Session(client, self._bench, self._render_ahead).run()
+                await Session(client, self._bench, self._start).run()
             except HungUpError as hung_up:
                 if hung_up.every:
                     self._boots = self.device.boots
@@ -119,5 +120,5 @@ class SimServer:
     async def _serve_operator(self, client: socket.socket) -> None:
         await converse(client, Operator(self._bench, self._listener.cut))
 
-    def _render_ahead(self, buffer: Buffer) -> None:
-        self._listener.start(self._bench.render(buffer), f"pixels for port {self.port}")
+    def _start(self, work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
+        return self._listener.start(work, f"{what} for port {self.port}")

@@ -2,33 +2,29 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
 from archon_ioc.protocol.wire import BLOCK_SIZE, RECORD_SIZE, encode_rejection, encode_reply
 from archon_ioc.sim.answers import REJECTED, Answer, BlockRequest, Restart
-from archon_ioc.sim.clock import Clock
-from archon_ioc.sim.device import SimArchon
-from archon_ioc.sim.frames import Buffer, Bytes
-from archon_ioc.sim.latency import Latency
+from archon_ioc.sim.bench import Bench
 from archon_ioc.sim.listener import reset_on_close
-from archon_ioc.sim.raw import render
-from archon_ioc.sim.scene import Scene
-
-GIGABIT = 100 << 20
-"""Bytes per second of a fetch over gigabit Ethernet (measured on real controllers)."""
+from archon_ioc.sim.push import push_header, push_pixels
 
 _READ_SIZE = 8192  # some hundred commands: answering them takes about 2 ms
 _LONGEST_LINE = 65536
 _CHUNK_BLOCKS = 512
 _CHUNK_SECONDS = 0.01
+_PUSH_SECONDS = 0.004  # how often is looked for completed frames while they are pushed
 _TIMER_SECONDS = 0.001  # an event loop wakes up in steps of 1 ms: aim at the middle of one
 _GARBAGE = b"\x00\xff!garbage!"
 _HEX = frozenset(b"0123456789ABCDEFabcdef")
-_PARSING = ("APPLY", "LOADTIMING")
-"""Commands that parse the whole configuration: 10 ms and more that the event loop should not spend."""
+
+Start = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
+"""Runs something as long as the server runs; the text says what it is."""
 
 
 class HungUpError(Exception):
@@ -39,84 +35,19 @@ class HungUpError(Exception):
         self.every = every
 
 
-@dataclass(slots=True)
-class Bench:
-    """What all clients of one simulated controller share. The times are by the wall clock."""
-
-    device: SimArchon
-    scene: Scene
-    clock: Clock
-    _: KW_ONLY
-    latency: float | None = None
-    """Scale of the measured times between command and reply; None: as fast as the clock."""
-    fetch_rate: float | None = None
-    """Bytes per second of a fetch; None: a gigabit network, as fast as the clock."""
-    latencies: Latency = field(default_factory=Latency)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a command is done and answered: the controller does one at a time."""
-    rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
-    busy_until: float = 0.0
-    """When the command before is done, in the loop's time: what came meanwhile waits from then on."""
-
-    def reply_seconds(self, command: str) -> float:
-        """Return how long the controller takes to answer a command."""
-        scale = self.latency
-        if scale is None:
-            scale = 1 / self.clock.speed if self.clock.speed else 0.0
-        return self.latencies.seconds(command) * scale
-
-    def seconds_of(self, count: int) -> float:
-        """Return how long so many bytes of a fetch take."""
-        rate = self.fetch_rate
-        if rate is None:
-            rate = GIGABIT * self.clock.speed
-        return count / rate if rate else 0.0
-
-    async def ask(self, command: str) -> Answer:
-        """Do a command now, however busy the controller is."""
-        async with self.clock.lock:
-            if command.startswith(_PARSING):
-                return await asyncio.to_thread(self.device.handle, command, self.clock.now)
-            return self.device.handle(command, self.clock.now)
-
-    async def advance(self) -> None:
-        """Let everything happen that is due now."""
-        async with self.clock.lock:
-            self.device.advance(self.clock.now)
-
-    async def render(self, buffer: Buffer) -> None:
-        """Make the pixels of a buffer's frame, in a thread, if nobody has made them yet."""
-        async with self.rendering:
-            if not buffer.is_rendered:
-                await asyncio.to_thread(render, self.scene, buffer)
-
-    def unrendered(self) -> Buffer | None:
-        """Return the newest buffer if its pixels have still to be made and nobody is making any."""
-        if self.rendering.locked() or not self.device.frames.write_buffer:
-            return None
-        buffer = self.device.frames.buffers[self.device.frames.write_buffer - 1]
-        return None if buffer.is_rendered else buffer
-
-    async def payload(self, address: int, count: int) -> Bytes:
-        """Return what the frame memory holds now."""
-        await self.advance()
-        buffer, _ = self.device.frames.find(address, count)
-        await self.render(buffer)
-        async with self.clock.lock:
-            return self.device.read(address, count, self.clock.now)
-
-
 class Session:
     """The conversation with one client."""
 
-    def __init__(self, client: socket.socket, bench: Bench, render_ahead: Callable[[Buffer], None]) -> None:
+    def __init__(self, client: socket.socket, bench: Bench, start: Start) -> None:
         self._client = client
         self._bench = bench
         self._faults = bench.device.faults
-        self._render_ahead = render_ahead
+        self._start = start
         self._boots = bench.device.boots
         self._loop = asyncio.get_running_loop()
         self._out = bytearray()
+        self._writing = asyncio.Lock()
+        self._pushing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Answer until the client leaves.
@@ -124,6 +55,14 @@ class Session:
         Raises:
             HungUpError: if the simulator has to cut connections.
         """
+        try:
+            await self._converse()
+        finally:
+            if self._pushing:
+                self._pushing.cancel()
+                await asyncio.wait([self._pushing])
+
+    async def _converse(self) -> None:
         pending = b""
         while received := await self._loop.sock_recv(self._client, _READ_SIZE):
             *lines, pending = (pending + received).split(b"\n")
@@ -134,7 +73,7 @@ class Session:
                 await self._answer_line(line, arrived)
             await self._flush()
             if buffer := self._bench.unrendered():
-                self._render_ahead(buffer)
+                self._start(self._bench.render(buffer), "pixels")
 
     async def _answer_line(self, line: bytes, arrived: float) -> None:
         start = line.find(b">") + 1
@@ -163,7 +102,35 @@ class Session:
         answer = await bench.ask("REBOOT" if self._faults.strikes("reboot", command) else command)
         if isinstance(answer, Restart) or bench.device.boots != self._boots:
             raise HungUpError(every=True)
+        if command.startswith("FASTAUTOFETCH") and answer == "":
+            self._push_from_now_on(command.endswith("1"))
         return answer
+
+    def _push_from_now_on(self, on: bool) -> None:
+        self._bench.pushed_to = self if on else None
+        if on and (self._pushing is None or self._pushing.done()):
+            self._pushing = self._start(self._push(), "pushed frames")
+
+    async def _push(self) -> None:
+        """Send every frame that completes, between the replies, as long as this client is the one to get them."""
+        with suppress(ConnectionError):  # whoever reads from the client notices as well
+            while self._bench.pushed_to is self:
+                await self._bench.advance()
+                async with self._bench.turn:
+                    await self._push_completed()
+                await asyncio.sleep(_PUSH_SECONDS)
+
+    async def _push_completed(self) -> None:
+        completed = self._bench.device.frames.completed
+        while completed and self._bench.pushed_to is self:
+            buffer = completed.popleft()
+            await self._bench.render(buffer)
+            pixels = push_pixels(buffer)
+            await self._wait_until(self._loop.time() + self._bench.seconds_of(len(pixels)))
+            await self._flush()
+            async with self._writing:
+                await self._loop.sock_sendall(self._client, push_header(buffer))
+                await self._loop.sock_sendall(self._client, pixels.data)
 
     async def _deliver(self, ref: bytes, command: str, answer: Answer) -> None:
         faults = self._faults
@@ -184,9 +151,10 @@ class Session:
             self._out += encode_reply(ref, answer) if isinstance(answer, str) else encode_rejection(ref)
 
     async def _flush(self) -> None:
-        if self._out:
-            out, self._out = self._out, bytearray()
-            await self._loop.sock_sendall(self._client, out)
+        async with self._writing:
+            if self._out:
+                out, self._out = self._out, bytearray()
+                await self._loop.sock_sendall(self._client, out)
 
     async def _send_blocks(self, ref: bytes, request: BlockRequest) -> None:
         bench, limit = self._bench, self._faults.fetch_limit(RECORD_SIZE)
