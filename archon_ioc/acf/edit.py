@@ -24,8 +24,8 @@ def with_setting(acf: Acf, name: str, value: str, *, is_forced: bool = False) ->
     module_type = _module_type(acf, key)
     if not is_forced:
         if key not in acf and spec_of(key, module_type) is None:
-            where = f" for {module_type.label} in slot {slot_of(key)}" if module_type is not None else ""
-            raise InputError(f"the manual has no key {name!r}{where}, nor has the ACF a parameter or constant")
+            place = f" for slot {slot_of(key)}: {module_type.label}" if module_type is not None else ""
+            raise InputError(f"{name!r} is neither a key of the manual{place}, nor a parameter, nor a constant")
         if why := objection(key, text, module_type, acf.constants):
             raise InputError(f"{name}={value}: {why}")
     changed = acf.with_key(key, text)

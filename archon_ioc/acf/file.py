@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +19,7 @@ from archon_ioc.errors import ConfigError, InputError, SaveError
 
 _LARGEST_FILE = 4 << 20
 _SHOWN_PROBLEMS = 10
+_KEY = re.compile(r"[A-Z0-9_][A-Z0-9_/]*")
 
 
 @dataclass(frozen=True)
@@ -129,10 +131,16 @@ class Acf(Configuration):
         return replace(self, keys=MappingProxyType({**self.keys, **found}))
 
     def with_key(self, key: str, value: str) -> Self:
-        """Return a copy in which ``key`` has a value; a new key comes after its neighbour in the alphabet."""
+        """Return a copy in which ``key`` has a value; a new key comes after its neighbour in the alphabet.
+
+        Raises:
+            InputError: if ``key`` cannot be one.
+        """
         if key in self:
             return self.with_value(key, value)
         new = key.replace("\\", "/").upper()
+        if not _KEY.fullmatch(new):
+            raise InputError(f"{key!r} cannot be a key")
         before = max((own for own in self.keys if own < new), default=None)
         keys = {new: value} if before is None else {}
         for own, old in self.keys.items():
