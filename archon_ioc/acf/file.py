@@ -109,13 +109,13 @@ class Acf(Configuration):
         return hashlib.sha256("\n".join(self.lines).encode("latin-1", "replace")).hexdigest()
 
     def source_line(self, key: str) -> int | None:
-        """Return the line of the text, from 1, that gives ``key``; None if no line does.
+        """Return the line of the text, from 1, that gives ``key``, also one of [SYSTEM]; None if no line does.
 
         Lines are counted in the text as it was read, before any edit.
         """
-        if self.document is None or key not in self:
+        if self.document is None:
             return None
-        return self.document.lines.get(self.find(key))
+        return self.document.lines.get(self.find(key)) if key in self else self.document.system_lines.get(key)
 
     def with_value(self, key: str, value: str) -> Self:
         """Return a copy in which ``key``, which must exist, has another value."""

@@ -66,6 +66,17 @@ class Document:
         """The number of the last line, from 1, that gives each key."""
         return {row.key: number for number, row in enumerate(self.rows, start=1) if row.key}
 
+    @cached_property
+    def system_lines(self) -> Mapping[str, int]:
+        """The number of the line, from 1, that gives each key of [SYSTEM]."""
+        found: dict[str, int] = {}
+        section = ""
+        for number, row in enumerate(self.rows, start=1):
+            section = section_name(row.text) or section
+            if section == SYSTEM:
+                found[row.text.partition("=")[0].strip(_BLANKS)] = number
+        return {key: number for key, number in found.items() if key in self.sections[SYSTEM]}
+
     def text(self, config: Mapping[str, str]) -> str:
         """Return the text with other keys: lines of equal keys stay as they are, character by character.
 

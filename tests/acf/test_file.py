@@ -176,6 +176,7 @@ def test_where_a_key_stands_in_the_file(small: Acf) -> None:
         assert line is not None
         assert lines[line - 1].replace("\\", "/", 1).startswith(f"{key}=")
     assert small.source_line("pixelcount") == 35
+    assert small.source_line("MOD5_TYPE") == 7
     assert small.source_line("NOTHING") is None
     assert small.with_key("NEW", "1").source_line("NEW") is None
     assert small.with_key("A", "1").source_line("PIXELCOUNT") == 35
