@@ -1,4 +1,4 @@
-"""Measure how fast the program is: ``python benchmarks/run.py [fetch|upload|start|image|all]``.
+"""Measure how fast the program is: ``python benchmarks/run.py [fetch|upload|start|image|rate|all]``.
 
 Prints a table. What the figures mean: docs/reference/performance.md.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import fetch
 import image
+import rate
 import start
 import upload
 from figures import Figure, Settings
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Figure]]] = {
     "upload": upload.measure,
     "start": start.measure,
     "image": image.measure,
+    "rate": rate.measure,
 }
 COMPARED = {"fetch", "upload"}
 """Those in which the peer takes part."""

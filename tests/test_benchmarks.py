@@ -17,6 +17,7 @@ RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
         ("upload", "no latency: archon-ioc, written and read back"),
         ("start", "start to first get"),
         ("image", "100 x 40: last pixel to end of Acquire"),
+        ("rate", "frames per second, fetched"),
     ],
 )
 def test_benchmark_measures(what: str, figure: str, tmp_path: Path) -> None:
