@@ -114,6 +114,10 @@ def test_return_may_name_another_label_than_the_call() -> None:
     bench = ran("X; CALL First(3)\n" + STOP + "First: TRIGA\nTRIGS\nPulse: INT\nNOINT; RETURN Pulse")
     assert (bench.rises(Bit.TRIGA), bench.rises()) == ([1], [3, 5, 7])
 
+    text = "X; CALL Outer(2)\n" + STOP + "Outer: X; CALL First(3)\nX; RETURN Outer\nFirst: TRIGA\nTRIGS\n" + PULSE
+    bench = ran(text)
+    assert (bench.rises(Bit.TRIGA), bench.rises()) == ([2, 12], [4, 6, 8, 14, 16, 18])
+
 
 def test_return_with_nothing_to_return_to_starts_the_script() -> None:
     assert ran("X\nINT; GOTO Sub\n" + STOP + "Sub: NOINT; RETURN Sub", 10).rises() == [1, 4, 7]
@@ -126,6 +130,14 @@ def test_the_stack_keeps_the_newest_16_entries(levels: int, rise: int | None) ->
 
     # What was lost is returned to as to nothing: the script starts again, now with N=0.
     assert bench.rises() == [*range(1, 2 * levels, 2), *([rise] if rise else [])]
+
+
+@pytest.mark.parametrize(("levels", "is_lost"), [(11, False), (13, False), (14, True), (16, True)])
+def test_calls_in_calls_on_a_nearly_full_stack(levels: int, is_lost: bool) -> None:
+    text = "Main: X; CALL Deep\n" + STOP + "Deep: INT; N--\nNOINT; IF N CALL Deep\nX; CALL A(2)\nX; RETURN Deep\n"
+    text += "A: X; CALL B(3)\nX; RETURN A\nB: X; CALL C\nX; RETURN B\nC: TRIGA; TRIGS; RETURN C"
+
+    assert len(ran(text, 1500, N=levels).rises()) == levels + is_lost
 
 
 def test_leaving_calls_by_goto_leaves_the_count_and_the_stack() -> None:
