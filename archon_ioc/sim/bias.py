@@ -126,6 +126,8 @@ class BiasBank:
     def __init__(self, kind: ModuleType, random: Random) -> None:
         kinds = CHANNELS.get(kind, ())
         self.channels = tuple(Channel(k, n, random) for k in kinds for n in range(1, k.count + 1))
+        positive = tuple(c for c in self.channels if c.kind is _XVP)
+        self._lists = (positive, self.channels[len(positive) :]) if positive else (self.channels,)
         self.draws: dict[str, float] = {}
         """Amperes that were drawn from each rail at the last reading."""
 
@@ -133,6 +135,13 @@ class BiasBank:
         """Take set points, limits and groups over; ``slowly`` if there is power on them."""
         for channel in self.channels:
             channel.apply(settings, at, slowly=slowly)
+
+    def change(self, group: int, number: int, volts: str, at: float) -> None:
+        """Let the timing script change one set point; LC and HC channels count through, XVP and XVN do not."""
+        channels = self._lists[group]
+        if 1 <= number <= len(channels):
+            channel = channels[number - 1]
+            channel.aim(number_of({"": volts}, "", channel.target), at, slowly=True)
 
     def shorten(self, names: Collection[str]) -> None:
         """Short these channels to ground, and no others."""

@@ -206,6 +206,8 @@ class HeaterCard:
 
     def restart(self) -> None:
         """Forget the configuration: the controller restarts, and its time begins at 0 again."""
+        for sensor in self.sensors:
+            sensor.apply({})
         for loop in self.loops.values():
             loop.settings = LoopSettings()
             loop.switch_off()

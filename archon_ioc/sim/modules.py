@@ -11,6 +11,7 @@ from archon_ioc.sim.cryostat import Cryostat
 from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.heater import HeaterCard
 from archon_ioc.sim.noise import Noise
+from archon_ioc.sim.states import orders_of
 from archon_ioc.sim.vcpu import REGISTERS, DigitalLines, Vcpu
 
 _DIGITAL_LINES = {
@@ -65,6 +66,14 @@ class Module:
         self.lines.apply(settings)
         self.vcpu.apply(settings)
         self.vcpu.restart(at)
+
+    def obey(self, text: str, constants: Mapping[str, str], at: float) -> None:
+        """Do what a state of the timing script says in its ``STATEn/MODm``."""
+        orders = orders_of(self._info.type, text)
+        for line, level in orders.lines:
+            self.lines.core[line] = level
+        for group, number, volts in orders.biases:
+            self.biases.change(group, number, constants.get(volts.upper(), volts), at)
 
     def restart(self) -> None:
         """Forget the configuration; what is outside of the controller stays as it is. Time begins at 0 again."""

@@ -1,8 +1,9 @@
 """SYSTEM and STATUS: what is installed, and the polling that refreshes the readings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from archon_ioc.acf.file import Acf
+from archon_ioc.acf.script import State
 from archon_ioc.protocol.enums import BackplaneType, ModuleType
 from archon_ioc.protocol.replies import SystemInfo
 from archon_ioc.sim.chassis import Chassis, sixteenths
@@ -72,6 +73,8 @@ class StatusBoard:
         self._count = 0
         self._counted_at = 0.0
         self._readings = ""
+        self._state: State | None = None
+        self._constants: Mapping[str, str] = {}
 
     def restart(self) -> None:
         """Forget the configuration, all but what is outside of the controller; the time begins at 0 again."""
@@ -83,6 +86,7 @@ class StatusBoard:
 
     def apply(self, acf: Acf, at: float) -> None:
         """Take a whole configuration over (APPLYALL)."""
+        self._state, self._constants = None, constants(acf)
         for slot in self.modules:
             self._apply_slot(slot, acf, at)
         self._power.set_groups(self._orders())
@@ -104,6 +108,15 @@ class StatusBoard:
                 self._apply_slot(slot, acf, at)
                 self._power.set_groups(self._orders())
         self.refresh(at)
+
+    def enter_state(self, state: State | None, at: float) -> None:
+        """Do what a state of the timing script says to digital lines and biases."""
+        if state is None or state is self._state:
+            return
+        self._state = state
+        for slot, text in state.modules.items():
+            if slot in self.modules:
+                self.modules[slot].obey(text, self._constants, at)
 
     def set_polling(self, on: bool, at: float) -> None:
         """Start or stop the refreshing."""

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from archon_ioc.acf.core import TimingCore
 from archon_ioc.acf.file import Acf
-from archon_ioc.acf.script import Program
+from archon_ioc.acf.script import Program, State
 from archon_ioc.acf.trace import NOTHING, Bit, Trace
 from archon_ioc.errors import InputError
 from archon_ioc.protocol.replies import TICK
@@ -62,6 +62,11 @@ class Timing:
     def routine(self) -> str:
         """The label, in upper case, above the line that is being executed."""
         return self._core.routine
+
+    @property
+    def state(self) -> State | None:
+        """The state that the script is in."""
+        return self._core.program.states.get(self._core.state)
 
     @property
     def is_integrating(self) -> bool:

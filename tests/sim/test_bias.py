@@ -89,6 +89,26 @@ def test_a_set_point_that_is_changed_on_the_way_goes_on_from_there() -> None:
     assert read(made, "HVLC1", 5.15)[0] == pytest.approx(5, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "group", "number", "name"),
+    [
+        (ModuleType.LVXBIAS, 0, 24, "LVLC24"),
+        (ModuleType.LVXBIAS, 0, 25, "LVHC1"),
+        (ModuleType.HVXBIAS, 0, 30, "HVHC6"),
+        (ModuleType.XVBIAS, 0, 2, "XVP2"),
+        (ModuleType.XVBIAS, 1, 4, "XVN4"),
+    ],
+)
+def test_the_timing_script_may_change_a_set_point(kind: ModuleType, group: int, number: int, name: str) -> None:
+    made = bank(kind)
+    wanted = -3 if name.startswith("XVN") else 3
+    made.change(group, number, f"{wanted}", 5)
+    assert channel(made, name).set_point(6) == wanted
+    made.change(group, number, "unknown", 6)
+    made.change(group, 31, "5", 6)
+    assert [c.name for c in made.channels if c.set_point(7)] == [name]
+
+
 def test_groups_are_those_of_channels_with_a_set_point() -> None:
     made = bank(ModuleType.HVXBIAS, HVLC_V1=10, HVLC_ORDER1=2, HVLC_ORDER2=5, HVHC_V1=20, HVHC_ORDER1=1)
     assert made.orders == {1, 2}
