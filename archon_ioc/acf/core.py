@@ -180,7 +180,7 @@ class TimingCore:
         elif action is Action.CALL and times:
             self._stack = [*self._stack[1 - STACK_LEVELS :], (following, self._count)]
             self._pc, self._count = instruction.target, times
-            run.trace.shifts += times * (instruction.target == self.program.shift_routine)
+            run.trace.shift(times * (instruction.target == self.program.shift_routine))
             self._iterate(run)
         elif action is Action.RETURN:
             self._return(instruction.target, run)
@@ -239,7 +239,7 @@ class TimingCore:
                 return _Body(built.trace(), control, instruction.target, levels)
             pc = instruction.target if action is Action.GOTO else (pc + 1) % len(program.instructions)
             if action is Action.CALL and (times := instruction.count.value(self.parameters)):
-                built.shifts += times * (instruction.target == program.shift_routine)
+                built.shift(times * (instruction.target == program.shift_routine))
                 called = self._trace_call(instruction.target, times, control)
                 if called is None:
                     return None

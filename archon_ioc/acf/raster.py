@@ -140,7 +140,7 @@ class Raster:
         self._events: list[Event] = []
         self._edges = NO_EDGES
         self._recorder = _Recorder(None)
-        self._shifts = 0
+        self._shifts = self._shifted_at = 0
         self._open_ticks = 0
         self._open_since = 0
         self._tick = 0
@@ -174,7 +174,7 @@ class Raster:
         self._run(trace, start)
         self._tick = start + trace.ticks
         self._tell_pulses(self._tick, self._recorder.finished(self._tick))
-        self._tell_shifts(self._tick)
+        self._tell_shifts()
         return self._events
 
     def open_ticks(self, tick: int) -> int:
@@ -182,14 +182,24 @@ class Raster:
         return self._open_ticks + (tick - self._open_since if self.control & Bit.INT else 0)
 
     def _run(self, trace: Trace, start: int) -> None:
-        if trace.shifts and not self.is_filling:
-            inner = sum(event.count * event.body.shifts for event in trace.events if isinstance(event, Repeat))
-            self._shifts += trace.shifts - inner
+        shifted = iter(trace.shifted)
+        shift = next(shifted, None)
         for event in trace.events:
+            while shift and shift[0] <= event.tick:
+                self._shift(*shift, start)
+                shift = next(shifted, None)
             if isinstance(event, Change):
                 self._change(event, start + event.tick)
             else:
                 self._repeat(event, start + event.tick)
+        while shift:
+            self._shift(*shift, start)
+            shift = next(shifted, None)
+
+    def _shift(self, tick: int, lines: int, start: int) -> None:
+        if not self.is_filling:
+            self._shifts += lines
+            self._shifted_at = start + tick
 
     def _change(self, change: Change, tick: int) -> None:
         self.control = change.before
@@ -219,7 +229,7 @@ class Raster:
             self._events.append(FrameCompleted(tick))
 
     def _start_frame(self, tick: int) -> None:
-        self._tell_shifts(tick)
+        self._tell_shifts()
         if self.is_filling:
             self._events.append(FrameAbandoned(tick, self.lines, self.pixels))
         self._adopt()
@@ -230,7 +240,7 @@ class Raster:
         self._events.append(FrameStarted(tick, self.open_ticks(tick), self._edges))
 
     def _tell_edges(self, change: Change, tick: int) -> None:
-        self._tell_shifts(tick)
+        self._tell_shifts()
         for bit, name in _EDGES:
             if not (change.before ^ change.after) & bit:
                 continue
@@ -247,9 +257,9 @@ class Raster:
         if pulses:
             self._events.append(PulsesSeen(tick, pulses))
 
-    def _tell_shifts(self, tick: int) -> None:
+    def _tell_shifts(self) -> None:
         if self._shifts:
-            self._events.append(Shifted(tick, self._shifts, self.open_ticks(tick)))
+            self._events.append(Shifted(self._shifted_at, self._shifts, self.open_ticks(self._shifted_at)))
             self._shifts = 0
 
     def _repeat(self, repeat: Repeat, start: int) -> None:
@@ -286,7 +296,7 @@ class Raster:
             added, self.pixels = summary.times(count, self._format.pixels).added(self.pixels, self._format.pixels)
             self.lines += added
         else:
-            self._shifts += count * body.shifts
+            self._shift(count * body.ticks, count * body.shifts, tick)
         if summary.has_light_edges:
             self._open_ticks = self.open_ticks(tick) + count * summary.high_ticks
             self._open_since = tick + count * body.ticks

@@ -1,7 +1,7 @@
 """Trace: what the control bits do over a stretch of time, with loops kept as loops."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntFlag
 
 
@@ -51,12 +51,14 @@ class Repeat:
 class Trace:
     """A stretch of ``ticks`` of 10 ns. The ticks of its events count from its start.
 
-    ``shifts`` is how often the script's parallel shift was called, those of the events included.
+    ``shifts`` is how often the script's parallel shift was called, those of the events included. ``shifted`` says
+    when: pairs of a tick and how often up to then, those of the events left out.
     """
 
     ticks: int
     events: tuple[Change | Repeat, ...] = ()
     shifts: int = 0
+    shifted: tuple[tuple[int, int], ...] = field(default=(), compare=False)
 
     def changes(self, start: int = 0) -> Iterator[Change]:
         """Yield every change one by one, ticks counted from ``start``: of a readout there are millions."""
@@ -78,6 +80,7 @@ class TraceBuilder:
         self.ticks = 0
         self.shifts = 0
         self._events: list[Change | Repeat] = []
+        self._shifted: list[tuple[int, int]] = []
 
     def wait(self, ticks: int) -> None:
         """Let time pass."""
@@ -88,25 +91,39 @@ class TraceBuilder:
         if before != after:
             self._events.append(Change(self.ticks, before, after))
 
+    def shift(self, times: int) -> None:
+        """Count calls of the parallel shift that happen now."""
+        if times:
+            self.shifts += times
+            self._shifted.append((self.ticks, times))
+
     def repeat(self, body: Trace, count: int) -> None:
         """Add ``body``, ``count`` times."""
-        if body.events and count:
-            self._events.append(Repeat(self.ticks, count, body))
+        start = self.ticks
         self.ticks += count * body.ticks
-        self.shifts += count * body.shifts
+        if not body.events:
+            self.shift(count * body.shifts)
+        elif count:
+            self._events.append(Repeat(start, count, body))
+            self.shifts += count * body.shifts
 
-    def mark(self) -> tuple[int, int, int]:
+    def mark(self) -> tuple[int, int, int, int]:
         """Return a place in the trace for `since`."""
-        return self.ticks, self.shifts, len(self._events)
+        return self.ticks, self.shifts, len(self._events), len(self._shifted)
 
-    def since(self, mark: tuple[int, int, int]) -> Trace:
+    def since(self, mark: tuple[int, int, int, int]) -> Trace:
         """Return what was added since ``mark``."""
-        ticks, shifts, events = mark
-        return Trace(self.ticks - ticks, tuple(_moved(self._events[events:], -ticks)), self.shifts - shifts)
+        ticks, shifts, events, shifted = mark
+        return Trace(
+            self.ticks - ticks,
+            tuple(_moved(self._events[events:], -ticks)),
+            self.shifts - shifts,
+            tuple((tick - ticks, times) for tick, times in self._shifted[shifted:]),
+        )
 
     def trace(self) -> Trace:
         """Return the whole."""
-        return Trace(self.ticks, tuple(self._events), self.shifts)
+        return Trace(self.ticks, tuple(self._events), self.shifts, tuple(self._shifted))
 
 
 def _moved(events: Iterable[Change | Repeat], ticks: int) -> Iterator[Change | Repeat]:

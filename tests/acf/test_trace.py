@@ -98,3 +98,16 @@ def test_what_was_added_since_a_mark() -> None:
 
     assert built.since(mark) == Trace(102, (Change(0, 0, 1), Repeat(2, 1, LINE)), shifts=1)
     assert built.since(built.mark()) == NOTHING
+
+
+def test_it_is_told_when_shifts_happened() -> None:
+    built = TraceBuilder()
+    built.wait(10)
+    built.shift(2)
+    mark = built.mark()
+    built.wait(5)
+    built.repeat(Trace(20, (), shifts=3), 4)  # without events only the end is known
+    built.repeat(LINE, 2)  # knows its own
+    assert built.trace().shifted == ((10, 2), (95, 12))
+    assert built.trace().shifts == 2 + 12 + 2
+    assert built.since(mark).shifted == ((85, 12),)

@@ -86,6 +86,9 @@ def changed() -> Callable[..., Acf]:
     return change
 
 
+LOAD_SECONDS = 1e-5  # between two loads: the idle loop has looked at every parameter meanwhile
+
+
 class Desk:
     """Asks a device directly, at times that the test chooses."""
 
@@ -101,8 +104,10 @@ class Desk:
         return answer
 
     def set(self, now: float | None = None, **values: int) -> None:
+        self.now = self.now if now is None else now
         for name, value in values.items():
-            self.ask(f"FASTLOADPARAM {name} {value}", now)
+            self.ask(f"FASTLOADPARAM {name} {value}")
+            self.now += LOAD_SECONDS
 
     def frames(self, now: float | None = None) -> FrameStatus:
         return FrameStatus.parse(self.ask("FRAME", now))
