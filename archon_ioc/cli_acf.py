@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from archon_ioc.acf.diff import Difference, Part, commands_for, compare
 from archon_ioc.acf.edit import with_setting
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.finding import Finding, Severity
+from archon_ioc.cli_timing import times, timing
 from archon_ioc.driver.connection import connect
 from archon_ioc.errors import ArchonError, InputError
 from archon_ioc.protocol import commands
@@ -35,17 +37,19 @@ def acf() -> None:
     """Look at an ACF (or .ncf), check, compare and edit it."""
 
 
+acf.add_command(timing)
 _file = click.argument("file", type=click.Path(path_type=Path))
 
 
 @acf.command()
 @_file
 def info(file: Path) -> None:
-    """Show modules, geometry, parameters and constants of FILE."""
+    """Show modules, geometry, times, parameters and constants of FILE."""
     shown = Acf.read(file)
     click.echo(f"{file}: {len(shown.keys)} keys{_controller(shown)}")
     _section("Modules", _modules(shown))
     _section("Geometry", _geometry(shown))
+    _section("Times", times(shown))
     _section("Parameters", _columns(f"{name} = {value}" for name, value in shown.parameters.items()))
     _section("Constants", _columns(f"{name} = {value:.15g}" for name, value in shown.constants.items()))
 
@@ -99,7 +103,7 @@ def set_(file: Path, settings: Sequence[str], output: Path | None, force: bool) 
 
 
 def _controller(shown: Acf) -> str:
-    if not shown.system:
+    if "BACKPLANE_TYPE" not in shown.system:
         return ", no [SYSTEM]"
     system = SystemInfo.from_fields(shown.system)
     backplane = f"{system.backplane_type.name} Rev {system.revision_letter}"
@@ -107,10 +111,9 @@ def _controller(shown: Acf) -> str:
 
 
 def _modules(shown: Acf) -> Iterator[str]:
-    system = SystemInfo.from_fields(shown.system)
-    for module in system.modules:
-        count = sum(key.startswith(f"MOD{module.slot}/") for key in shown.keys)
-        yield f"slot {module.slot:<3} {module.type.label:<9} {module.version:<10} {count:>4} keys"
+    for slot, module_type in shown.modules.items():
+        count = sum(key.startswith(f"MOD{slot}/") for key in shown.keys)
+        yield f"slot {slot:<3} {module_type.label:<9} {shown.system.get(f'MOD{slot}_VERSION', ''):<10} {count:>4} keys"
 
 
 def _geometry(shown: Acf) -> Iterator[str]:
@@ -147,11 +150,15 @@ async def _system_of(host: str, port: int) -> Mapping[str, str]:
 
 def _as_text(checked: Acf, findings: Sequence[Finding]) -> str:
     lines: list[str] = []
-    for finding in findings:
-        place = f"{checked.path}:{line}" if (line := _line(checked, finding)) else checked.path
-        severity = click.style(finding.severity.name.lower(), fg=_COLORS[finding.severity], bold=True)
-        lines += [f"{place}: {severity}: {finding.key}: {finding.why}", f"    {finding.remedy}"]
+    for remedy, alike in groupby(findings, key=lambda finding: finding.remedy):
+        lines += [*(_told(checked, finding) for finding in alike), f"    {remedy}"]
     return "\n".join((*lines, f"{checked.path}: {_summary(findings)}"))
+
+
+def _told(checked: Acf, finding: Finding) -> str:
+    place = f"{checked.path}:{line}" if (line := _line(checked, finding)) else checked.path
+    severity = click.style(finding.severity.name.lower(), fg=_COLORS[finding.severity], bold=True)
+    return f"{place}: {severity}: {finding.key}: {finding.why}"
 
 
 def _summary(findings: Sequence[Finding]) -> str:

@@ -21,6 +21,11 @@ class Edges:
         default_factory=dict[int, tuple[Trace, int]], repr=False, compare=False
     )
 
+    def __post_init__(self) -> None:
+        # Operations on an IntFlag take several times as long as those on a number.
+        object.__setattr__(self, "bit", int(self.bit))
+        object.__setattr__(self, "during", int(self.during))
+
     def is_one(self, change: Change) -> bool:
         """Return whether a change is such an edge."""
         there = change.rises(self.bit) if self.rising else change.falls(self.bit)
