@@ -12,13 +12,13 @@ from archon_ioc.acf.taps import Tap, parse_tap
 from archon_ioc.errors import ConfigError, InputError
 from archon_ioc.protocol.commands import CONFIG_LINE_LENGTH, CONFIG_LINES
 from archon_ioc.protocol.enums import FrameMode, ModuleType, SampleMode
-from archon_ioc.protocol.replies import SystemInfo
 
 # Without these no frame can be understood and no list be read; other keys are judged by who checks an ACF.
 _MUST_BE_RIGHT = re.compile(
     r"PARAMETERS|CONSTANTS|LINES|STATES|TAPLINES|PIXELCOUNT|LINECOUNT|FRAMEMODE|SAMPLEMODE|BIGBUF"
     r"|PARAMETER\d+|TAPLINE\d+"
 )
+_TYPE = re.compile(r"MOD([1-9]\d?)_TYPE")
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,9 @@ class Configuration:
     @cached_property
     def modules(self) -> Mapping[int, ModuleType]:
         """The types of the modules that ``system`` tells of by their slots; empty if it tells of none."""
-        found = SystemInfo.from_fields(self.system).modules if self.system else ()
-        return MappingProxyType({module.slot: module.type for module in found})
+        texts = {match.group(1): text for key, text in self.system.items() if (match := _TYPE.fullmatch(key))}
+        types = {int(slot): int(text) for slot, text in texts.items() if text.isdecimal()}
+        return MappingProxyType({slot: ModuleType(number) for slot, number in sorted(types.items()) if number})
 
     def number(self, key: str, default: int | None = None) -> int:
         """Return the value of ``key`` as a whole number.

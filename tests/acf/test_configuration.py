@@ -104,6 +104,8 @@ def test_lists_are_as_long_as_they_are_counted() -> None:
 def test_the_modules_that_it_is_made_for(small: Acf) -> None:
     assert dict(small.modules) == {5: ModuleType.AD, 9: ModuleType.HVXBIAS}
     assert dict(Configuration(small.keys).modules) == {}
+    odd = {"MOD1_TYPE": "1", "MOD2_TYPE": "", "MOD3_TYPE": "x", "MOD4_TYPE": "0", "MOD5_TYPE": "99", "MOD0_TYPE": "1"}
+    assert dict(Configuration({}, odd).modules) == {1: ModuleType.DRIVER, 5: ModuleType.UNKNOWN}
 
 
 def test_letters_that_cannot_be_sent() -> None:
