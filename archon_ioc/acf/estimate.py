@@ -126,8 +126,8 @@ def estimate_readout(
 def _readout(rehearsal: Rehearsal, acf: Acf) -> ReadoutTimes | None:
     roles = rehearsal.roles
     demand = roles.readout or roles.exposures
-    trace = rehearsal.run({roles.integration: 0, demand: 1})
     frame_starts, pixels = Edges(Bit.PIXEL, during=Bit.FRAME), Edges(Bit.PIXEL)
+    trace = _one_frame(rehearsal, {roles.integration: 0, demand: 1}, acf)
     start = frame_starts.first(trace)
     if start is None:
         return None
@@ -149,6 +149,14 @@ def _readout(rehearsal: Rehearsal, acf: Acf) -> ReadoutTimes | None:
         lines=lines,
         completes=completes,
     )
+
+
+def _one_frame(rehearsal: Rehearsal, values: Values, acf: Acf) -> Trace:
+    """Return what the script does up to a second frame: one that does not count down its demand reads for ever."""
+    trace = rehearsal.run(values)
+    pulses = acf.line_count if acf.number("LINESCAN", 0) else 1
+    second = next(islice(Edges(Bit.PIXEL, during=Bit.FRAME).ticks(trace), pulses, None), None)
+    return trace if second is None else rehearsal.start(values).advance(second)
 
 
 def _end_of_frame(trace: Trace, acf: Acf) -> tuple[int, bool]:
