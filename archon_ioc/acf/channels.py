@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 from archon_ioc.acf.configuration import Configuration
@@ -90,10 +91,10 @@ def _settings(acf: Configuration, program: Program) -> dict[_Output, dict[int, L
     """Return what each output is set to, by the number of the state."""
     found: dict[_Output, dict[int, Level]] = {}
     for number, state in program.states.items():
-        for slot, text in sorted(state.modules.items()):
-            for output, fields in _split(slot, text):
-                if _is_driven(acf, output) and (level := _level(acf, output, fields)):
-                    found.setdefault(output, {})[number] = level
+        outputs = chain.from_iterable(_split(slot, text) for slot, text in sorted(state.modules.items()))
+        for output, fields in outputs:
+            if _is_driven(acf, output) and (level := _level(acf, output, fields)):
+                found.setdefault(output, {})[number] = level
     return found
 
 
