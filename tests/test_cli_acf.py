@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -227,3 +229,21 @@ def test_set_says_when_it_cannot_write(ccd: Path, tmp_path: Path) -> None:
     result = call("set", ccd, "IntMS=5", "--output", tmp_path / "nowhere" / "x.acf")
     assert result.exit_code == 1
     assert "Error: cannot write" in result.output
+
+
+# The documents
+
+
+def test_the_examples_are_what_the_program_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ccd, colder = Path("ccd.acf"), Path("colder.acf")
+    ccd.write_bytes(demo_acf().read_bytes())
+    page = Path(__file__).parents[1] / "docs" / "how-to" / "edit-an-acf.md"
+    examples = re.findall(
+        r"```console\n\$ archon-ioc acf ([^\n]*)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert len(examples) == 3
+    for command, output in examples:
+        if colder.exists():  # with the mistake that the example is about
+            colder.write_bytes(colder.read_bytes().replace(b"CALL Pixel(Pixels)", b"CALL Pixl(Pixels)"))
+        assert call(*shlex.split(command)).output == output
