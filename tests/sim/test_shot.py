@@ -115,7 +115,7 @@ def test_what_is_read_beyond_lines_and_pixels_is_overscan(demo: Acf) -> None:
 
 
 def test_without_a_word_about_overscan_a_hundredth_is(separate: Acf, changed: Change) -> None:
-    acf = changed(separate, PIXELCOUNT=560, LINECOUNT=528)
+    acf = changed(separate, PIXELCOUNT=560, LINECOUNT=528, PARAMETERS=0)
     assert view_of(acf) == (View(523, 555), (523, 555))
     assert Shot(1, geometry(acf)).shown == View(523, 555)
 
