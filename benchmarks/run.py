@@ -16,6 +16,7 @@ import fetch
 import image
 import rate
 import start
+import timing
 import upload
 from figures import Figure, Settings
 from peer import PEER, peer_python
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Figure]]] = {
     "upload": upload.measure,
     "start": start.measure,
     "image": image.measure,
+    "timing": timing.measure,
     "rate": rate.measure,
 }
 COMPARED = {"fetch", "upload"}

@@ -8,6 +8,7 @@ from archon_ioc.acf.script import compile_script
 from archon_ioc.acf.trace import Bit, Trace
 
 from .reference import Reference
+from .scripts import script
 
 
 class Bench:
@@ -81,3 +82,10 @@ class Bench:
         assert self.core.is_held == self.reference.is_held
         state = self.core.program.states[self.core.state].name
         assert state.upper() == self.reference.instructions[self.reference.address].state
+
+
+def ran(text: str, until: int = 100, **parameters: int) -> Bench:
+    """Run a script from its start."""
+    bench = Bench(script(text, parameters))
+    bench.advance(until)
+    return bench

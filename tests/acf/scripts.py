@@ -26,6 +26,11 @@ STATES = {
 """Names and CONTROL of the states of the scripts made here; the numbers are the positions."""
 
 
+STOP = "Stop: X; GOTO Stop\n"
+PULSE = "Pulse: INT\nNOINT; RETURN Pulse\n"
+LARGEST = (1 << 20) - 1
+
+
 def script(
     text: str,
     parameters: Mapping[str, object] | None = None,
