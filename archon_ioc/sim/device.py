@@ -13,7 +13,7 @@ from archon_ioc.sim.answers import REJECTED, RESTART, Answer, BlockRequest, hexa
 from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.frames import Bytes, FrameBuffers, ticks
 from archon_ioc.sim.imager import Imager
-from archon_ioc.sim.memory import ConfigMemory, Part, merged, module_keys, stored_commands
+from archon_ioc.sim.memory import ConfigMemory, Part, module_keys, stored_commands
 from archon_ioc.sim.power import PowerSequence
 from archon_ioc.sim.resets import Resets
 from archon_ioc.sim.status import StatusBoard, system_fields
@@ -55,9 +55,9 @@ class SimArchon:
         self.boots = 0
         """How often it has started: clients that were connected before are not any more."""
         self._log: deque[str] = deque(maxlen=_LOG_LENGTH)
-        self._flash = ConfigMemory(acf)
         self._power = PowerSequence(self.faults, instant=instant)
         installed = SystemInfo.from_fields(self._system)
+        self._flash = ConfigMemory(acf, {module.slot: module.type for module in installed.modules})
         self.hardware = StatusBoard(installed, self._power, self.faults, log=self.log)
         """What is installed, and what hangs on it: cryostats, digital lines, registers of the VCPUs."""
         self._boot()
@@ -236,7 +236,7 @@ class SimArchon:
             ("BIASPOLLON", lambda _, at: self.hardware.set_bias_polling(True, at) or ""),
             ("BIASPOLLOFF", lambda _, at: self.hardware.set_bias_polling(False, at) or ""),
             ("FLASHACTIVECONFIG", lambda _text, _at: self._store(self._memory.copy())),
-            ("ERASESTOREDCONFIG", lambda _text, _at: self._store(ConfigMemory())),
+            ("ERASESTOREDCONFIG", lambda _text, _at: self._store(self._flash.empty())),
             ("REBOOT", lambda _text, _at: self._restart(warm=False)),
             ("WARMBOOT", lambda _text, _at: self._restart(warm=True)),
         )
@@ -289,7 +289,7 @@ class SimArchon:
         return self._signal(Edge.LOAD)
 
     def _load_timing(self, _: str, at: float) -> Answer:
-        applied = merged(self._applied, self._memory.part(Part.TIMING.value), Part.TIMING.value)
+        applied = self._memory.update(self._applied, Part.TIMING.value)
         program = compile_script(applied)
         self._applied = applied
         self._start_timing(program, at)
@@ -313,21 +313,20 @@ class SimArchon:
         return self._signal(Edge.RESET)
 
     def _apply_cds(self, _text: str, _at: float) -> Answer:
-        self._applied = merged(self._applied, self._memory.part(Part.CDS.value), Part.CDS.value)
+        self._applied = self._memory.update(self._applied, Part.CDS.value)
         self._frames.use_big(self._applied.number("BIGBUF", 0) == 1)
         self._timing.configure(self._applied)
         return ""
 
     def _apply_system(self, _: str, at: float) -> Answer:
-        self._applied = merged(self._applied, self._memory.part(Part.SYSTEM.value), Part.SYSTEM.value)
+        self._applied = self._memory.update(self._applied, Part.SYSTEM.value)
         self._apply_triggers(at)
         self.hardware.apply_system(self._applied, at)
         return ""
 
     def _apply_module(self, text: str, at: float, *, only_dio: bool) -> Answer:
         slot = hexadecimal(text, 2) + 1
-        keys = module_keys(slot, only_dio=only_dio)
-        self._applied = merged(self._applied, self._memory.part(keys), keys)
+        self._applied = self._memory.update(self._applied, module_keys(slot, only_dio=only_dio))
         self.hardware.apply_module(slot, self._applied, at, only_dio=only_dio)
         return ""
 

@@ -7,15 +7,15 @@ from types import MappingProxyType
 from typing import Self
 
 from archon_ioc.acf.file import Acf
-from archon_ioc.acf.keys import pattern_of
+from archon_ioc.acf.keys import pattern_of, slot_of, spec_of
 from archon_ioc.acf.keyspec import Apply
 from archon_ioc.errors import ConfigError
 from archon_ioc.protocol.commands import CONFIG_LINE_LENGTH, CONFIG_LINES
+from archon_ioc.protocol.enums import ModuleType
 from archon_ioc.sim.shot import Geometry
 
 _FIRST_BOOT_BUILD = 1054  # manual, APPLYALL and POWERON as keys
 _BOOT_KEYS = re.compile("APPLYALL|POWERON")
-_BIAS_LEVEL = re.compile(r"MOD\d+/(LVLC|LVHC|HVLC|HVHC|XVP|XVN)_V\d+")
 
 
 class Part(Enum):
@@ -33,10 +33,15 @@ def module_keys(slot: int, *, only_dio: bool = False) -> re.Pattern[str]:
 
 
 class ConfigMemory:
-    """The volatile configuration memory: 16384 lines of text, without effect until they are applied."""
+    """The volatile configuration memory: 16384 lines of text, without effect until they are applied.
 
-    def __init__(self, flash: Acf | None = None) -> None:
+    ``installed`` tells which keys ``MODm/…`` there are: those of another type of module are ignored. Without it
+    any type will do.
+    """
+
+    def __init__(self, flash: Acf | None = None, installed: Mapping[int, ModuleType] | None = None) -> None:
         self._lines = dict(enumerate(flash.lines)) if flash else {}
+        self._installed = installed
 
     def write(self, number: int, text: str) -> None:
         """Store a line.
@@ -60,9 +65,13 @@ class ConfigMemory:
             raise ConfigError(f"there is no configuration line {number:04X}")
         return self._lines.get(number, "")
 
+    def empty(self) -> Self:
+        """Return another memory without any line."""
+        return type(self)(None, self._installed)
+
     def copy(self) -> Self:
         """Return another memory with the same lines."""
-        other = type(self)()
+        other = self.empty()
         for number, line in self._lines.items():
             other.write(number, line)
         return other
@@ -78,7 +87,19 @@ class ConfigMemory:
             ConfigError: if something in it is wrong.
         """
         acf = _parsed(line for _, line in sorted(self._lines.items()))
-        check(acf)
+        self._check(acf, acf.keys)
+        return acf
+
+    def update(self, applied: Acf, keys: re.Pattern[str]) -> Acf:
+        """Return ``applied`` with the keys that match taken from the memory.
+
+        Raises:
+            ConfigError: if one of the values is wrong, or the two do not go together.
+        """
+        kept = {key: value for key, value in applied.keys.items() if not keys.fullmatch(key)}
+        changes = self.part(keys)
+        acf = Acf(MappingProxyType({**kept, **changes}))
+        self._check(acf, changes)
         return acf
 
     def part(self, keys: re.Pattern[str]) -> Mapping[str, str]:
@@ -90,6 +111,24 @@ class ConfigMemory:
         lines = (line for _, line in sorted(self._lines.items()))
         return _parsed(line for line in lines if keys.fullmatch(line.partition("=")[0])).keys
 
+    def _check(self, acf: Acf, keys: Iterable[str]) -> None:
+        Geometry.of(acf)
+        known = constants(acf)
+        for key in keys:
+            if acf.keys[key].strip() and (why := self._objection(key, acf.keys[key], known)):
+                raise ConfigError(f"{key}={acf.keys[key][:60]!r}: {why}")
+
+    def _objection(self, key: str, value: str, known: Mapping[str, str]) -> str | None:
+        """Return why a value is refused; a key that is not known is ignored, and a module clips to its ranges."""
+        slot = slot_of(key)
+        kind = None
+        if slot is not None and self._installed is not None:
+            kind = self._installed.get(slot, ModuleType.NONE)
+        spec = spec_of(key, kind)
+        why = spec.objection(value, known) if spec else None
+        is_clipped = spec is not None and spec.modules is not None and why == f"not {spec.range}"
+        return None if is_clipped else why
+
 
 def stored_commands(memory: ConfigMemory, version: str) -> Iterator[str]:
     """Yield what the firmware does by itself at power-up: APPLYALL and POWERON if the stored keys say so."""
@@ -97,31 +136,6 @@ def stored_commands(memory: ConfigMemory, version: str) -> Iterator[str]:
     if build.isdecimal() and int(build) >= _FIRST_BOOT_BUILD:
         stored = memory.part(_BOOT_KEYS)
         yield from (key for key in ("APPLYALL", "POWERON") if stored.get(key, "").strip() == "1")
-
-
-def merged(applied: Acf, changes: Mapping[str, str], keys: re.Pattern[str]) -> Acf:
-    """Return ``applied`` with the keys that match taken from ``changes``.
-
-    Raises:
-        ConfigError: if the two do not go together.
-    """
-    kept = {key: value for key, value in applied.keys.items() if not keys.fullmatch(key)}
-    acf = Acf(MappingProxyType({**kept, **changes}))
-    check(acf)
-    return acf
-
-
-def check(acf: Acf) -> None:
-    """Look for what a controller would not accept.
-
-    Raises:
-        ConfigError: if there is something.
-    """
-    Geometry.of(acf)
-    known = constants(acf)
-    for key, value in acf.keys.items():
-        if _BIAS_LEVEL.fullmatch(key) and value.upper() not in known and not _is_number(value):
-            raise ConfigError(f"{key}={value[:60]!r} is neither a voltage nor a constant")
 
 
 def constants(acf: Acf) -> dict[str, str]:
@@ -134,11 +148,3 @@ def constants(acf: Acf) -> dict[str, str]:
 def _parsed(lines: Iterable[str]) -> Acf:
     text = "\n".join(line for line in lines if line)
     return Acf.parse("[CONFIG]\n" + text) if text else Acf(MappingProxyType({}))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return not text.strip()
-    return True

@@ -6,7 +6,9 @@ import pytest
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.errors import ConfigError
-from archon_ioc.sim.memory import ConfigMemory, Part, check, constants, merged, module_keys, stored_commands
+from archon_ioc.protocol.enums import ModuleType
+from archon_ioc.protocol.replies import SystemInfo
+from archon_ioc.sim.memory import ConfigMemory, Part, constants, module_keys, stored_commands
 
 Change = Callable[..., Acf]
 
@@ -48,7 +50,11 @@ def test_the_whole_is_every_line_in_order(separate: Acf) -> None:
         ("PARAMETER0=Exposures", "PARAMETER0"),
         ("PIXELCOUNT=many", "PIXELCOUNT"),
         ("TAPLINE0=AD17L, 1, 0", "AD17L"),
-        ("MOD4/LVLC_V1=high", "neither a voltage nor a constant"),
+        ("MOD4/LVLC_V1=high", "not a number and no constant's name"),
+        ("MOD2/HEATERAENABLE=2", "not one of 0"),
+        ("SHP1=70000", "not from"),
+        ("TRIGOUTFORCE=yes", "not one of"),
+        ("STATE0/CONTROL=x", "hexadecimal"),
     ],
 )
 def test_wrong_lines_are_named(separate: Acf, line: str, reason: str) -> None:
@@ -59,8 +65,26 @@ def test_wrong_lines_are_named(separate: Acf, line: str, reason: str) -> None:
         memory.whole()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "MOD4/LVLC_V1=99",
+        "MOD9/HVHC_IL1=5000",
+        "MOD4/WHATEVER=x",
+        "WHATEVER=x",
+        "MOD4/LVLC_V1=",
+        "MOD2/LABEL1=x",
+    ],
+)
+def test_modules_clip_to_their_ranges_and_unknown_keys_are_ignored(separate: Acf, line: str) -> None:
+    memory = ConfigMemory(separate)
+    memory.write(500, line)
+    assert line.partition("=")[0] in memory.whole()
+
+
 def test_a_bias_may_be_a_constant(separate: Acf, changed: Change) -> None:
-    check(changed(separate, **{"CONSTANTS": 1, "CONSTANT0": "VDD = 5", "MOD4/LVLC_V1": "vdd", "MOD4/LVLC_V2": ""}))
+    acf = changed(separate, **{"CONSTANTS": 1, "CONSTANT0": "VDD = 5", "MOD4/LVLC_V1": "vdd", "MOD4/LVLC_V2": ""})
+    assert ConfigMemory(acf).whole().lines == acf.lines
 
 
 def test_constants_are_found_without_comments() -> None:
@@ -117,11 +141,26 @@ def test_a_module_has_its_keys() -> None:
     assert not module_keys(4, only_dio=True).fullmatch("MOD4/LVLC_V1")
 
 
-def test_merging_replaces_the_part_and_keeps_the_rest(separate: Acf) -> None:
-    acf = merged(separate, {"PIXELCOUNT": "9", "LINECOUNT": "9"}, Part.CDS.value)
+def test_an_update_replaces_the_part_and_keeps_the_rest(separate: Acf) -> None:
+    memory = ConfigMemory()
+    memory.write(0, "PIXELCOUNT=9")
+    memory.write(1, "LINECOUNT=9")
+    memory.write(2, "MOD4/LVLC_V1=x")
+    acf = memory.update(separate, Part.CDS.value)
     assert acf.pixel_count == 9
     assert acf.taps == ()
     assert acf.parameters == separate.parameters
+    assert "MOD4/LVLC_V1" not in acf
+    with pytest.raises(ConfigError, match="not a number"):
+        memory.update(separate, module_keys(4))
+
+
+def test_keys_of_another_type_of_module_are_ignored(separate: Acf, changed: Change) -> None:
+    acf = changed(separate, **{"MOD4/HVLC_V1": "x", "MOD9/HEATERASENSOR": 2, "MOD12/HEATERASENSOR": "y"})
+    installed = {2: ModuleType.HEATERX, 4: ModuleType.LVXBIAS, 9: ModuleType.HEATERX}
+    assert ConfigMemory(acf, installed).whole().lines == acf.lines
+    with pytest.raises(ConfigError, match="HEATERASENSOR"):
+        ConfigMemory(acf, installed | {9: ModuleType.HEATER}).copy().whole()
 
 
 def test_a_part_is_read_even_if_another_is_wrong(separate: Acf) -> None:
@@ -134,7 +173,8 @@ def test_a_part_is_read_even_if_another_is_wrong(separate: Acf) -> None:
 
 
 def test_real_configurations_are_accepted(real: Acf) -> None:
-    assert ConfigMemory(real).whole().lines == real.lines
+    installed = {module.slot: module.type for module in SystemInfo.from_fields(real.system).modules}
+    assert ConfigMemory(real, installed).whole().lines == real.lines
 
 
 def test_the_demonstration_is_accepted(demo: Acf) -> None:
