@@ -41,9 +41,9 @@ acf.add_command(timing)
 _file = click.argument("file", type=click.Path(path_type=Path))
 
 
-@acf.command()
+@acf.command(name="info")
 @_file
-def info(file: Path) -> None:
+def show(file: Path) -> None:
     """Show modules, geometry, times, parameters and constants of FILE."""
     shown = Acf.read(file)
     click.echo(f"{file}: {len(shown.keys)} keys{_controller(shown)}")

@@ -3,6 +3,8 @@
 Ranges are those of the manual; where newer firmware takes more, the wider one stands, with ``found_in``.
 """
 
+from dataclasses import replace
+
 from archon_ioc.acf.keyspec import Apply, KeySpec, Kind
 from archon_ioc.protocol.enums import ModuleType
 
@@ -116,12 +118,16 @@ def _text(name: str, meaning: str, modules: Modules, indices: range = range(0)) 
     return KeySpec(f"MODm/{name}", meaning, Kind.TEXT, Apply.MODULE, modules=modules, indices=indices)
 
 
+def _level(row: tuple[str, str, str], limits: _Range, modules: Modules, indices: range = range(0)) -> KeySpec:
+    """Return a level or a slew rate, which a constant may give; ``row`` is name, meaning and unit."""
+    return replace(_number(row, limits, modules, indices), may_name_constant=True)
+
+
 def _number(row: tuple[str, str, str], limits: _Range, modules: Modules, indices: range = range(0)) -> KeySpec:
-    """Return a number that a constant may give; ``row`` is name, meaning and unit."""
     name, meaning, unit = row
     return KeySpec(
         f"MODm/{name}", meaning, Kind.FLOAT, Apply.MODULE, unit=unit, low=limits[0], high=limits[1],
-        modules=modules, indices=indices, may_name_constant=True,
+        modules=modules, indices=indices,
     )  # fmt: skip
 
 
@@ -145,8 +151,8 @@ def _clocks(modules: Modules, count: int) -> tuple[KeySpec, ...]:
     channels = range(1, count + 1)
     return (
         _text("LABELi", "Name of a clock", modules, channels),
-        _number(("FASTSLEWRATEi", "Fast slew rate", "V/µs"), (0.001, 1000), modules, channels),
-        _number(("SLOWSLEWRATEi", "Slow slew rate", "V/µs"), (0.001, 1000), modules, channels),
+        _level(("FASTSLEWRATEi", "Fast slew rate", "V/µs"), (0.001, 1000), modules, channels),
+        _level(("SLOWSLEWRATEi", "Slow slew rate", "V/µs"), (0.001, 1000), modules, channels),
         _choice("ENABLEi", "Connect the output", modules, indices=channels),
         _whole(("SOURCEi", "Clock that the output follows, firmware 1064 on", ""), (1, count), modules, channels),
     )
@@ -158,7 +164,7 @@ def _biases(name: str, modules: Modules, volts: _Range, milliamperes: float | No
     channels = range(1, 5 if is_extreme else 7 if is_strong else 25)
     rows = [
         _text(f"{name}_LABELi", "Name of a bias", modules, channels),
-        _number((f"{name}_Vi", "Level of a bias", "V"), volts, modules, channels),
+        _level((f"{name}_Vi", "Level of a bias", "V"), volts, modules, channels),
         _whole((f"{name}_ORDERi", "Step of the power-up, from 0", ""), (0, None), modules, channels),
     ]
     if is_extreme or is_strong:
@@ -182,16 +188,16 @@ CLOCKS: tuple[KeySpec, ...] = (
     *_clocks(_DRIVERX, 12),
     _text("HS_LABELi", "Name of a high-speed output", _HS, range(1, 13)),
     _text("MAG_LABELi", "Name of an amplitude", _HS, range(1, 13)),
-    _number(("MAG_Vi", "Amplitude of a high-speed output", "V"), (5, 14), _HS, range(1, 13)),
+    _level(("MAG_Vi", "Amplitude of a high-speed output", "V"), (5, 14), _HS, range(1, 13)),
     _text("OFS_LABELi", "Name of an offset", _HS, range(1, 13)),
-    _number(("OFS_Vi", "Offset of a high-speed output", "V"), (-14, 14), _HS, range(1, 13)),
+    _level(("OFS_Vi", "Offset of a high-speed output", "V"), (-14, 14), _HS, range(1, 13)),
     _text("LVDS_LABELi", "Name of an LVDS output", _LVDS, range(1, 17)),
 )
 
 CONVERTERS: tuple[KeySpec, ...] = (
-    _number(("CLAMPi", "Clamp level of a channel, AD Rev D or newer", "V"), (-2.5, 2.5), _AD, range(1, 5)),
-    _number(("CLAMPHIGH", "Upper clamp level, AD Rev C", "V"), (-2.5, 2.5), _AD),
-    _number(("CLAMPLOW", "Lower clamp level, AD Rev C", "V"), (-2.5, 2.5), _AD),
+    _level(("CLAMPi", "Clamp level of a channel, AD Rev D or newer", "V"), (-2.5, 2.5), _AD, range(1, 5)),
+    _level(("CLAMPHIGH", "Upper clamp level, AD Rev C", "V"), (-2.5, 2.5), _AD),
+    _level(("CLAMPLOW", "Lower clamp level, AD Rev C", "V"), (-2.5, 2.5), _AD),
     _choice("PREAMPGAIN", "Gain of the preamplifiers", _AD, {0: "low", 1: "high"}),
 )
 

@@ -121,6 +121,7 @@ def test_the_type_of_the_module_decides() -> None:
         ("MOD9/HVHC_V1", "od_level", None),
         ("MOD9/HVHC_V1", "OD_LEVE", "not a number and no constant's name"),
         ("MOD9/HVHC_ORDER1", "OD_LEVEL", "not a whole number"),
+        ("MOD2/HEATERATARGET", "OD_LEVEL", "not a number"),
         ("MOD2/HEATERALIMIT", "25.5", "not from 0 to 25 V"),
         ("MOD2/HEATERUPDATETIME", "0", "not from 1 to 30000 ms"),
         ("NOBODY/KNOWS", "anything", None),
