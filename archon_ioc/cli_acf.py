@@ -120,9 +120,13 @@ def _geometry(shown: Acf) -> Iterator[str]:
     rows, columns = shown.frame_shape
     size = shown.sample_mode.bytes_per_pixel
     mode = shown.frame_mode.name.lower() if shown.frame_mode is not FrameMode.UNKNOWN else "unknown"
-    yield f"frame      {columns} x {rows} pixels of {8 * size} bits, {rows * columns * size / _MIB:.1f} MiB"
+    yield f"frame      {columns} x {rows} pixels of {8 * size} bits, {_memory(rows * columns * size)}"
     yield f"each tap   {shown.pixel_count} pixels x {shown.line_count} lines, frame mode {mode}"
     yield f"{f'taps, {len(shown.taps)}':<11}{' '.join(tap.name for tap in shown.taps)}"
+
+
+def _memory(size: int) -> str:
+    return f"{size / _MIB:.1f} MiB" if size >= _MIB else f"{size / 1024:.1f} KiB"
 
 
 def _section(heading: str, lines: Iterable[str]) -> None:

@@ -223,8 +223,10 @@ HEATERS: tuple[KeySpec, ...] = (
     _text("SENSORyLABEL", "Name of a sensor", _HEATERX),
     _choice("SENSORyTYPE", "Type of a sensor", _HEATERX, _SENSOR_TYPES),
     _whole(("SENSORyCURRENT", "Current through a sensor", "nA"), (0, None), _HEATERX),
-    _number(("SENSORyLOWERLIMIT", "The heater is switched off below", "°C"), (None, None), _HEATERS),
-    _number(("SENSORyUPPERLIMIT", "The heater is switched off above", "°C"), (None, None), _HEATERS),
+    _number(("SENSORxLOWERLIMIT", "Heating is off while the sensor reads less", "°C"), (None, None), _HEATER),
+    _number(("SENSORxUPPERLIMIT", "Heating is off while the sensor reads more", "°C"), (None, None), _HEATER),
+    _number(("SENSORyLOWERLIMIT", "Heating is off while the sensor reads less", "°C"), (None, None), _HEATERX),
+    _number(("SENSORyUPPERLIMIT", "Heating is off while the sensor reads more", "°C"), (None, None), _HEATERX),
     _whole(("SENSORyFILTER", "Average over 2^n readings", ""), (0, 8), _HEATERX),
 )
 
