@@ -134,6 +134,16 @@ def test_hold_and_release() -> None:
     assert bench.core.parameters == {"P": 2}
 
 
+def test_a_new_core_begins_with_what_the_configuration_has() -> None:
+    # That is LOADTIMING: of what was loaded or counted before nothing is left.
+    bench = ran("X; P--; CALL Pulse(Q)\n" + STOP + PULSE, 5, P=3, Q=2)
+    bench.load("Q", 9)
+    core = TimingCore(bench.core.program)
+
+    assert core.parameters == {"P": 3, "Q": 2}
+    assert (core.tick, core.control, core.is_held) == (0, 0, True)
+
+
 def test_without_a_script_nothing_happens() -> None:
     core = TimingCore(compile_script(script("")))
     for trace in (core.release(), core.reset(), core.hold(), core.release()):
