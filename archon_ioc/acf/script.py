@@ -263,7 +263,8 @@ class _Compiler:
             if match := _LABEL.fullmatch(text):
                 text = match.group(2)
                 self._add_label(f"LINE{n}", match.group(1).upper(), address)
-            items = tuple(item.strip() for item in text.split(";")) if text.strip() else ()
+            text = text.rstrip("; \t")  # public scripts have lines that end with a semicolon
+            items = tuple(item.strip() for item in text.split(";")) if text else ()
             address += sum(_is_state(item) for item in items)
             if items:
                 yield _Line(n, items)

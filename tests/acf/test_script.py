@@ -45,6 +45,7 @@ def problems(acf: Acf) -> list[tuple[str, str]]:
         ("X; X(99)", ["X", "X"], [1, 99]),
         ("INT;X(99)", ["INT", "X"], [1, 99]),
         ("INT; X; NOINT(10000)", ["INT", "X", "NOINT"], [1, 1, 10000]),
+        ("INT;", ["INT"], [1]),
         ("  INT ;\tX ( 7 )  ", ["INT", "X"], [1, 7]),
         ("X(1048575)", ["X"], [1048575]),
         ("X(PIXEL_CLOCK)", ["X"], [150]),
