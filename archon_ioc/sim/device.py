@@ -111,6 +111,7 @@ class SimArchon:
         at = self._since_boot(now)
         self._timing.is_clocked = not self._lost_clock
         self._timing.advance(at)
+        self.hardware.chassis.has_external_clock = self.is_led and not self._lost_clock
         self.hardware.enter_state(self._timing.state, at)
         self.hardware.advance(at)
         self._imager.is_powered &= self._power.is_wanted

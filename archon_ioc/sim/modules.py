@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from random import Random
+from typing import NamedTuple, Self
 
 from archon_ioc.protocol.enums import ModuleType
 from archon_ioc.protocol.replies import ModuleInfo
@@ -30,14 +31,26 @@ _OLD_OUTPUT_VOLTS = 0.9  # what a HeaterX of build 797 reads where a heater is o
 _FIRST_EXACT_BUILD = 1000  # … and newer ones do not
 
 
+class Hits(NamedTuple):
+    """The faults that concern modules."""
+
+    bias_short: str
+    cooling_lost: bool
+    open_sensor: str
+    heater_cut: str
+    rail: str
+
+    @classmethod
+    def of(cls, faults: Faults) -> Self:
+        return cls(*(getattr(faults, name) for name in cls._fields))
+
+
 class Module:
     """One module. Its settings are its keys of the applied configuration, without ``MODn/``."""
 
-    def __init__(self, info: ModuleInfo, faults: Faults, log: Callable[[str], None], seed: int = 0) -> None:
+    def __init__(self, info: ModuleInfo, log: Callable[[str], None], seed: int = 0) -> None:
         self._info = info
-        self._faults = faults
         self._log_device = log
-        self._seen = _interesting(faults)
         self._clocks = 0
         self._bias_text = ""
         self.biases = BiasBank(info.type, Random(f"{seed} {info.slot}"))
@@ -85,13 +98,22 @@ class Module:
             self.heaters.restart()
 
     def advance(self, at: float) -> None:
-        """Let the time pass, and the faults strike."""
-        seen = _interesting(self._faults)
-        if seen != self._seen:
-            self._seen = seen
-            self._strike()
+        """Let the time pass."""
         if self.heaters:
             self.heaters.advance(at)
+
+    def strike(self, before: Hits, now: Hits) -> None:
+        """Let faults come and go."""
+        prefix = f"MOD{self._info.slot}/"
+        self.biases.shorten({now.bias_short.removeprefix(prefix)})
+        self.cryostat.is_cooled = not now.cooling_lost
+        if self.heaters:
+            for sensor in self.heaters.sensors:
+                wire = f"{prefix}TEMP{sensor.letter}"
+                if wire in (before.open_sensor, now.open_sensor):
+                    sensor.is_broken = wire == now.open_sensor
+            self.heaters.cut = frozenset({now.heater_cut.removeprefix(f"{prefix}HEATER")})
+            self.heaters.has_supply = now.rail != "HEATER"
 
     def text(self, at: float, reach: Mapping[int, float], noise: Noise, *, biases: bool = True) -> str:
         """Return the readings as STATUS has them, each with a blank after it, all but ``TEMP``.
@@ -124,21 +146,6 @@ class Module:
     def _log(self, text: str) -> None:
         self._log_device(f"{text} (slot {self._info.slot})")
 
-    def _strike(self) -> None:
-        prefix = f"MOD{self._info.slot}/"
-
-        def mine(name: str) -> str:
-            return name.removeprefix(prefix) if name.startswith(prefix) else ""
-
-        faults = self._faults
-        self.biases.shorten({mine(faults.bias_short)})
-        self.cryostat.is_cooled = not faults.cooling_lost
-        if self.heaters:
-            for sensor in self.heaters.sensors:
-                sensor.is_broken = mine(faults.open_sensor) == f"TEMP{sensor.letter}"
-            self.heaters.cut = frozenset({mine(faults.heater_cut).removeprefix("HEATER")})
-            self.heaters.has_supply = faults.rail != "HEATER"
-
     def _format(self, words: Iterable[str]) -> str:
         return "".join(f"MOD{self._info.slot}/{word} " for word in words)
 
@@ -155,7 +162,3 @@ def _heater_words(kind: ModuleType) -> Iterator[str]:
     yield from (f"TEMP{sensor}=%.{decimals}f" for sensor in _SENSORS.get(kind, ""))
     yield from (f"HEATER{heater}OUTPUT=%.3f" for heater in "AB")
     yield from (f"HEATER{heater}{part}=%d" for heater in "AB" for part in "PID")
-
-
-def _interesting(faults: Faults) -> tuple[object, ...]:
-    return faults.bias_short, faults.cooling_lost, faults.open_sensor, faults.heater_cut, faults.rail

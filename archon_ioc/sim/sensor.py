@@ -32,9 +32,11 @@ class Sensor:
     def apply(self, settings: Mapping[str, float | str]) -> None:
         """Take type, limits and filter over. A sensor is there if it has a type, and somebody gave it a label."""
         own = f"SENSOR{self.letter}"
-        keys = (f"{own}TYPE", f"HEATER{self.letter}SENSORTYPE")
-        self._is_connected = any(key in settings for key in keys) and bool(str(settings.get(f"{own}LABEL", "")).strip())
-        self._type = int(number_of(settings, keys[0], number_of(settings, keys[1], 0)))
+        heater = f"HEATER{self.letter}"  # the older Heater has no names of sensors, and their types under its heaters
+        kind = f"{own}TYPE" if f"{own}TYPE" in settings else f"{heater}SENSORTYPE"
+        names = (f"{own}LABEL", f"{heater}LABEL" if kind.startswith(heater) else f"{own}LABEL")
+        self._is_connected = kind in settings and any(str(settings.get(name, "")).strip() for name in names)
+        self._type = int(number_of(settings, kind, 0))
         if self._is_connected and self._real_type < 0:
             self._real_type = self._type
         self._low = number_of(settings, f"{own}LOWERLIMIT", -math.inf)

@@ -9,7 +9,7 @@ from archon_ioc.protocol.replies import SystemInfo
 from archon_ioc.sim.chassis import Chassis, sixteenths
 from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.memory import constants
-from archon_ioc.sim.modules import Module
+from archon_ioc.sim.modules import Hits, Module
 from archon_ioc.sim.noise import Noise
 from archon_ioc.sim.power import PowerSequence
 
@@ -62,9 +62,10 @@ class StatusBoard:
         self._power = power
         self._faults = faults
         self._log = log
+        self._hits = Hits.of(Faults())
         self._noise = Noise(seed)
         self.chassis = Chassis(system, faults)
-        self.modules = {info.slot: Module(info, faults, log, seed) for info in system.modules}
+        self.modules = {info.slot: Module(info, log, seed) for info in system.modules}
         """The installed modules by slot: what a test or an operator wires to them."""
         self._begin()
 
@@ -138,7 +139,10 @@ class StatusBoard:
 
     def advance(self, at: float) -> None:
         """Let everything happen that the hardware does by itself."""
+        before, self._hits = self._hits, Hits.of(self._faults)
         for module in self.modules.values():
+            if self._hits != before:
+                module.strike(before, self._hits)
             module.advance(at)
         for order, came_up_at in self._power.to_verify(at):
             self._verify(order, came_up_at)

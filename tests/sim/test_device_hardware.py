@@ -1,6 +1,7 @@
 """Commands of the simulated controller that concern the hardware around the timing core."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,6 +81,13 @@ def test_a_bias_that_is_shorted_later_sags_and_nothing_else_tells(ready: Desk) -
 
 
 # Polling
+
+
+def test_whether_there_is_an_external_clock(separate: Acf, desk_of: Callable[..., Desk]) -> None:
+    desk = desk_of(replace(separate, system={**separate.system, "BACKPLANE_VERSION": "1.0.1271"}))
+    assert desk.status(1).fields["EXTCLKPRESENT"] == "0"
+    desk.device.is_led = True
+    assert desk.status(2).fields["EXTCLKPRESENT"] == "1"
 
 
 def test_biases_may_be_frozen_alone(ready: Desk) -> None:

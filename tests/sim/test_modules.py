@@ -5,7 +5,7 @@ import pytest
 from archon_ioc.protocol.enums import ModuleType
 from archon_ioc.protocol.replies import DeviceStatus, ModuleInfo, ModuleStatus, parse_pairs
 from archon_ioc.sim.faults import Faults
-from archon_ioc.sim.modules import Module, off_volts
+from archon_ioc.sim.modules import Hits, Module, off_volts
 from archon_ioc.sim.noise import Noise
 from archon_ioc.sim.sensor import OPEN_SENSOR
 
@@ -18,7 +18,8 @@ class Rack:
     def __init__(self, kind: ModuleType, version: str = "1.0.1104") -> None:
         self.faults = Faults()
         self.log: list[str] = []
-        self.module = Module(ModuleInfo(4, kind, int(kind), 0, version, "0" * 16), self.faults, self.log.append)
+        self.hits = Hits.of(self.faults)
+        self.module = Module(ModuleInfo(4, kind, int(kind), 0, version, "0" * 16), self.log.append)
         self.noise = Noise(1)
 
     def apply(self, at: float = 0.0, *, is_powered: bool = False, **settings: object) -> None:
@@ -26,6 +27,8 @@ class Rack:
 
     def words(self, at: float = 0.0, reach: dict[int, float] | None = None, *, biases: bool = True) -> dict[str, str]:
         """Return what STATUS says, without the slot; by default all power-up groups are up."""
+        before, self.hits = self.hits, Hits.of(self.faults)
+        self.module.strike(before, self.hits)
         self.module.advance(at)
         text = self.module.text(at, reach or {0: 1.0}, self.noise, biases=biases)
         return parse_pairs(text.replace("MOD4/", ""))
@@ -171,6 +174,17 @@ def test_a_broken_sensor_switches_its_heater_off_and_the_log_says_so() -> None:
     broken = made.read(20)
     assert (broken.sensors["A"], broken.heaters["A"].volts) == (OPEN_SENSOR, 0)
     assert made.log == ["Heater A off: sensor A out of limits (slot 4)"]
+
+
+def test_a_wire_that_somebody_else_broke_stays_broken() -> None:
+    made = rack(ModuleType.HEATERX, **HEATED)
+    sensors = made.module.heaters.sensors
+    sensors[0].is_broken = True
+    made.faults.open_sensor = "MOD4/TEMPB"
+    made.words(1)
+    made.faults.clear()
+    made.words(2)
+    assert [sensor.is_broken for sensor in sensors] == [True, False, False]
 
 
 def test_without_cooling_it_becomes_warm() -> None:

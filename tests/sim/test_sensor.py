@@ -21,7 +21,9 @@ def measured(made: Sensor, *celsius: float, seconds: float = 1.0) -> float:
     ("settings", "is_there"),
     [
         ({"SENSORATYPE": "4", "SENSORALABEL": "CCD"}, True),
-        ({"HEATERASENSORTYPE": "0", "SENSORALABEL": "CCD"}, True),
+        ({"HEATERASENSORTYPE": "0", "HEATERALABEL": "CCD"}, True),
+        ({"HEATERASENSORTYPE": "0", "HEATERALABEL": ""}, False),
+        ({"SENSORATYPE": "4", "SENSORALABEL": "", "HEATERALABEL": "CCD"}, False),
         ({"SENSORATYPE": "4", "SENSORALABEL": " "}, False),
         ({"SENSORALABEL": "CCD"}, False),
         ({}, False),
