@@ -127,8 +127,11 @@ class KeySpec:
 
 
 def is_comment(value: str) -> bool:
-    """Return whether an entry of a list (parameter, constant, tap, line) is empty or a comment."""
-    return not value.strip() or value.startswith("#")
+    """Return whether an entry of a list (parameter, constant, tap, line) is empty or a comment.
+
+    ``#`` is the manual's; ``;`` stands before comments in files of instruments in service.
+    """
+    return not value.strip() or value[0] in "#;"
 
 
 def _choice(text: str, choices: Mapping[int, str]) -> str | None:

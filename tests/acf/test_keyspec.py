@@ -129,6 +129,8 @@ def test_entries_of_constants(text: str, constant: tuple[str, float] | None) -> 
     assert parse_constant(text) == constant
 
 
-@pytest.mark.parametrize(("text", "comment"), [("", True), ("  ", True), ("# x", True), ("X", False), (" # x", False)])
+@pytest.mark.parametrize(
+    ("text", "comment"), [("", True), ("  ", True), ("# x", True), ("; x", True), ("X", False), (" # x", False)]
+)
 def test_comments(text: str, comment: bool) -> None:
     assert is_comment(text) is comment

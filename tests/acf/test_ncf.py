@@ -26,7 +26,11 @@ def test_the_keys_that_it_stands_for(small: Acf) -> None:
     keys = small.keys
     assert (keys["LINES"], keys["LINE0"], keys["LINE1"], keys["LINE4"]) == ("9", "# The script", "Start:", "")
     assert keys["LINE2"] == "RESET; IF Exposures GOTO Expose"
-    assert (keys["PARAMETERS"], keys["PARAMETER1"], keys["PARAMETER3"]) == ("4", "IntMS=1000", "# Times")
+    assert (keys["PARAMETERS"], keys["PARAMETER1"], keys["PARAMETER3"]) == (
+        "4",
+        "IntMS=1000",
+        "; Times, IntMS=1000 for instance",
+    )
     assert (keys["CONSTANTS"], keys["CONSTANT0"]) == ("1", "AD_CLAMP=0.5")
     assert (keys["TAPLINES"], keys["TAPLINE1"], keys["TAPLINE2"]) == ("3", "AD1R,1.2,-176", "")
     assert (keys["STATES"], keys["STATE0/MOD5"], keys["STATE2/NAME"]) == ("3", "1,0", "PCLK")
