@@ -131,7 +131,8 @@ def is_comment(value: str) -> bool:
 
     ``#`` is the manual's; ``;`` stands before comments in files of instruments in service.
     """
-    return not value.strip() or value[0] in "#;"
+    text = value.lstrip()
+    return not text or text[0] in "#;"
 
 
 def _choice(text: str, choices: Mapping[int, str]) -> str | None:

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 
 from archon_ioc.acf.file import Acf
+from archon_ioc.acf.keyspec import is_comment
 from archon_ioc.acf.trace import Bit
 from archon_ioc.errors import ConfigError
 
@@ -243,7 +244,7 @@ class _Compiler:
     def _definitions(self, kind: str) -> Iterator[tuple[str, str, str]]:
         for n in range(self._acf.number(f"{kind}S", 0)):
             text = self._acf.keys.get(f"{kind}{n}", "")
-            if not text.strip() or text.startswith("#"):
+            if is_comment(text):
                 continue
             if match := _DEFINITION.fullmatch(text):
                 yield f"{kind}{n}", match.group(1), match.group(2)
@@ -258,7 +259,7 @@ class _Compiler:
         address = 0
         for n in range(min(count, _LINES)):
             text = self._acf.keys.get(f"LINE{n}", "")
-            if text.lstrip().startswith("#"):
+            if is_comment(text):
                 continue
             if match := _LABEL.fullmatch(text):
                 text = match.group(2)

@@ -130,7 +130,8 @@ def test_entries_of_constants(text: str, constant: tuple[str, float] | None) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "comment"), [("", True), ("  ", True), ("# x", True), ("; x", True), ("X", False), (" # x", False)]
+    ("text", "comment"),
+    [("", True), ("  ", True), ("# x", True), ("; x", True), ("X", False), (" # x", True), ("X # x", False)],
 )
 def test_comments(text: str, comment: bool) -> None:
     assert is_comment(text) is comment

@@ -24,7 +24,7 @@ def test_it_is_known_by_its_script() -> None:
 
 def test_the_keys_that_it_stands_for(small: Acf) -> None:
     keys = small.keys
-    assert (keys["LINES"], keys["LINE0"], keys["LINE1"], keys["LINE4"]) == ("9", "# The script", "Start:", "")
+    assert (keys["LINES"], keys["LINE0"], keys["LINE1"], keys["LINE4"]) == ("9", "; The script; X", "Start:", "")
     assert keys["LINE2"] == "RESET; IF Exposures GOTO Expose"
     assert (keys["PARAMETERS"], keys["PARAMETER1"], keys["PARAMETER3"]) == (
         "4",
