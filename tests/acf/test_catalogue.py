@@ -10,12 +10,12 @@ from archon_ioc.acf.catalogue import CATALOGUE, GROUPS
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.keys import objection, slot_of, spec_of
 from archon_ioc.acf.keyspec import Apply, Kind
-from archon_ioc.app import demo_acf
 from archon_ioc.protocol.enums import ModuleType
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "acf"
+DEMO = Path(__file__).parents[2] / "config" / "demo.acf"
 REAL = Path(__file__).parents[3] / "shared" / "data" / "acf"
-FILES = [*sorted(GOLDEN.glob("*.*cf")), demo_acf(), *sorted(REAL.glob("*.acf"))]
+FILES = [*sorted(GOLDEN.glob("*.*cf")), DEMO, *sorted(REAL.glob("*.acf"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from archon_ioc.acf.diff import Difference, Part, commands_for, compare
 from archon_ioc.acf.file import Acf
-from archon_ioc.app import demo_acf
 
 SMALL = Path(__file__).parents[1] / "golden" / "acf" / "small.acf"
+DEMO = Path(__file__).parents[2] / "config" / "demo.acf"
 
 
 @pytest.fixture(scope="module")
 def demo() -> Acf:
-    return Acf.read(demo_acf())
+    return Acf.read(DEMO)
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ import pytest
 
 from archon_ioc.acf.edit import with_setting
 from archon_ioc.acf.file import Acf
-from archon_ioc.app import demo_acf
 from archon_ioc.errors import InputError
 
 SMALL = Path(__file__).parents[1] / "golden" / "acf" / "small.acf"
+DEMO = Path(__file__).parents[2] / "config" / "demo.acf"
 
 
 @pytest.fixture(scope="module")
 def demo() -> Acf:
-    return Acf.read(demo_acf())
+    return Acf.read(DEMO)
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archon_ioc.acf.file import Acf
-from archon_ioc.app import demo_acf
 from archon_ioc.errors import ConfigError, InputError, SaveError
 
 SMALL = Path(__file__).parents[1] / "golden" / "acf" / "small.acf"
+DEMO = Path(__file__).parents[2] / "config" / "demo.acf"
 REAL = Path(__file__).parents[3] / "shared" / "data" / "acf"
-FILES = [*sorted(SMALL.parent.glob("*.*cf")), demo_acf(), *sorted(REAL.glob("*.acf"))]
+FILES = [*sorted(SMALL.parent.glob("*.*cf")), DEMO, *sorted(REAL.glob("*.acf"))]
 
 
 @pytest.fixture
