@@ -255,6 +255,8 @@ class SimArchon:
         return BlockRequest(address, blocks)
 
     def _set_autofetch(self, text: str, _at: float) -> Answer:
+        if not self.is_rev_h:
+            return None  # the firmware of a Rev F does not know it (protocol sheet)
         if text not in ("0", "1"):
             raise InputError(f"FASTAUTOFETCH is 0 or 1, not {text[:20]!r}")
         self._frames.set_autofetch(text == "1")

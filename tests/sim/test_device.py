@@ -1,6 +1,7 @@
 """The simulated controller, command by command, at chosen times."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ SLOW_LINE = 1.0  # seconds: what a line of ``ready`` takes, and so the time unti
 
 
 UNKNOWN = """
-status PING Frame ERASE00 VERIFY APPLYNET AUTOFETCH1 LOCKT1 CLEARAD0 CALAD0,1 FASTLOADPARAM
+status PING Frame ERASE00 VERIFY APPLYNET AUTOFETCH1 FASTAUTOFETCH1 LOCKT1 CLEARAD0 CALAD0,1 FASTLOADPARAM
 """
 
 BAD = """
@@ -36,8 +37,6 @@ LOCK12
 FETCHA000000000000001X
 FETCHA000000000000000
 FETCH9FFFFC0000000001
-FASTAUTOFETCH
-FASTAUTOFETCH2
 APPLYMOD1
 APPLYDIOXX
 FASTLOADPARAM IntMS
@@ -259,16 +258,20 @@ def test_reset_hold_and_release(ready: Desk) -> None:
     assert ready.frames(50).newest is None
 
 
-def test_frames_that_complete_wait_to_be_pushed_if_a_client_asks_for_it(ready: Desk) -> None:
-    ready.set(ReadOut=1)
-    ready.frames(20)
-    assert not ready.device.frames.completed
-    assert ready.ask("FASTAUTOFETCH1") == ""
-    ready.set(ReadOut=1)
-    ready.frames(30)
-    assert [buffer.shot.frame for buffer in ready.device.frames.completed] == [2]
-    ready.ask("FASTAUTOFETCH0")
-    assert not ready.device.frames.completed
+def test_a_rev_h_keeps_completed_frames_for_pushing_if_a_client_asks_for_it(
+    slow: Acf, desk_of: Callable[..., Desk]
+) -> None:
+    desk = desk_of(replace(slow, system={**slow.system, "BACKPLANE_REV": "7"}), applied=True)
+    desk.set(ReadOut=1)
+    desk.frames(20)
+    assert not desk.device.frames.completed
+    assert desk.ask("FASTAUTOFETCH1") == ""
+    desk.set(ReadOut=1)
+    desk.frames(30)
+    assert [buffer.shot.frame for buffer in desk.device.frames.completed] == [2]
+    desk.ask("FASTAUTOFETCH0")
+    assert not desk.device.frames.completed
+    assert "'2'" in desk.refused("FASTAUTOFETCH2")
 
 
 def test_a_trigger_pulse_restarts_the_script_if_it_is_enabled(desk_of: Callable[..., Desk], at_once: Acf) -> None:
