@@ -126,10 +126,10 @@ def test_directives_belong_to_the_state_before_them() -> None:
 
 
 def test_labels_comments_and_blank_lines_are_no_instructions() -> None:
-    program = compiled("# made by hand\nMain:\n\n  \nX\nEnd : INT\n  # so far\nLast:")
+    program = compiled("# made by hand\n; with another pen; X\nMain:\n\n  \nX\nEnd : INT\n  # so far\nLast:")
 
     assert program.labels == {"MAIN": 0, "END": 1, "LAST": 2}
-    assert [i.line for i in program.instructions] == [4, 5]
+    assert [i.line for i in program.instructions] == [5, 6]
 
 
 def test_a_label_at_the_very_end_leads_to_the_start() -> None:
@@ -189,7 +189,7 @@ def test_comments_and_blanks_among_the_constants() -> None:
     [
         ("GOTO Main", "syntax"),
         ("P--", "syntax"),
-        ("; X", "syntax"),
+        ("X;; X", "syntax"),
         ("X; Main:", "syntax"),
         ("X, GOTO Main", "syntax"),
         ("X GOTO Main", "syntax"),
