@@ -13,6 +13,7 @@ from archon_ioc.protocol.enums import SampleMode
 from archon_ioc.sim.shot import Shot, View
 
 Pixels = NDArray[Any]
+Floats = NDArray[np.float64]
 
 
 class Scene(Protocol):
@@ -61,6 +62,7 @@ def in_order(image: Pixels, area: TapArea) -> Pixels:
 
 
 _TILE = 1 << 20  # pixels of noise; every line of every tap takes its own piece of it
+_SMALLEST_TILE = 1 << 16
 _READ_NOISE = 4.0  # ADU
 _SKY = 1.5  # ADU per second and pixel
 _ELECTRONS_PER_ADU = 1.6
@@ -90,7 +92,7 @@ class StarField:
         rng = np.random.default_rng((_SKY_SEED, shot.frame))
         long = shot.geometry.sample_mode is SampleMode.BITS32
         image = np.empty((shot.geometry.height, shot.geometry.width), np.uint16) if long else empty_image(shot)
-        stars = _stars(shot) if shot.light_seconds else []
+        stars = _stars(shot) if shot.light_seconds else None
         lines, pixels = shot.shown.active(shot.geometry)
         for area in shot.geometry.areas:
             part = in_order(image, area)
@@ -101,15 +103,14 @@ class StarField:
         return image.astype("<u4") << ACCUMULATOR_BITS if long else image
 
     def _add_charge(
-        self, active: Pixels, area: TapArea, shot: Shot, stars: "list[_Star]", rng: np.random.Generator
+        self, active: Pixels, area: TapArea, shot: Shot, stars: "_Stars | None", rng: np.random.Generator
     ) -> None:
         """Add what is more than a pixel wide, or narrower than a frame, to what a tap reads of the CCD."""
         view = shot.shown
         _add_hot_pixels(active, view, shot.dark_seconds, area.index)
         _add_cosmics(active, view, shot.dark_seconds, rng)
-        gain = _relative_gain(area) * shot.light_seconds
-        for star in stars:
-            _add_star(active, view, star.seen_by(area, view), gain)
+        if stars:
+            _add_stars(active, view, stars.seen_by(area, view), _relative_gain(area) * shot.light_seconds)
 
     def _fill(self, part: Pixels, area: TapArea, shot: Shot, rng: np.random.Generator) -> None:
         """Fill a tap's area with bias and noise, and its part on the CCD with sky."""
@@ -123,58 +124,62 @@ class StarField:
             part[:lines, :pixels] = self._lines(bias + sky, noise, (lines, pixels), rng)
 
     def _lines(self, level: float, noise: float, shape: tuple[int, ...], rng: np.random.Generator) -> Pixels:
-        tile = np.clip(self._noise * noise + level, 0, _FULL).astype(np.uint16)
         lines, columns = shape
-        return sliding_window_view(tile, columns)[rng.integers(0, _TILE - columns, lines)]
+        # As many as there are pixels, where that is enough to look random.
+        size = min(max(lines * columns, 4 * columns, _SMALLEST_TILE), _TILE)
+        start = rng.integers(0, _TILE - size + 1)
+        tile = np.clip(self._noise[start : start + size] * noise + level, 0, _FULL).astype(np.uint16)
+        return sliding_window_view(tile, columns)[rng.integers(0, size - columns, lines)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Star:
-    """Where a star is on the CCD, and the ADU per second in its brightest pixel."""
+class _Stars:
+    """Where stars are, and the ADU per second in their brightest pixels."""
 
-    row: float
-    column: float
-    peak: float
+    rows: Floats
+    columns: Floats
+    peaks: Floats
 
-    def seen_by(self, area: TapArea, view: View) -> "_Star":
-        """Return the star in a tap's own lines and pixels of the CCD."""
-        row = self.row - area.y // area.height * view.lines
-        column = self.column - area.x // area.width * view.pixels
-        return _Star(
-            view.lines - 1 - row if area.from_bottom else row,
-            view.pixels - 1 - column if area.from_right else column,
-            self.peak,
-        )
+    def seen_by(self, area: TapArea, view: View) -> "_Stars":
+        """Return those that a tap reads, in its own lines and pixels of the CCD."""
+        rows = self.rows - area.y // area.height * view.lines
+        columns = self.columns - area.x // area.width * view.pixels
+        rows = view.lines - 1 - rows if area.from_bottom else rows
+        columns = view.pixels - 1 - columns if area.from_right else columns
+        last_row = view.first_line + area.height * view.line_bin + _STAR_REACH
+        last_column = view.first_pixel + area.width * view.pixel_bin + _STAR_REACH
+        there = (rows > view.first_line - _STAR_REACH) & (rows < last_row)
+        there &= (columns > view.first_pixel - _STAR_REACH) & (columns < last_column)
+        return _Stars(rows[there], columns[there], self.peaks[there])
 
 
 def _relative_gain(area: TapArea) -> float:
     return 1.0 + (area.index * 7 % 5 - 2) * 0.01
 
 
-def _stars(shot: Shot) -> list[_Star]:
+def _stars(shot: Shot) -> _Stars:
     """Return every star on the CCD, the same for each part of it: many faint, few bright."""
     rng = np.random.default_rng(_SKY_SEED)
     geometry, view = shot.geometry, shot.shown
     height = geometry.height // geometry.line_count * view.lines
     width = geometry.width // geometry.pixel_count * view.pixels
     count = min(height * width // _PIXELS_PER_STAR + 1, _MOST_STARS)
-    rows, columns = rng.uniform(0, height, count), rng.uniform(0, width, count)
-    peaks = 4.0 * rng.pareto(1.1, count)
-    return [_Star(*star) for star in zip(rows.tolist(), columns.tolist(), peaks.tolist(), strict=True)]
+    return _Stars(rng.uniform(0, height, count), rng.uniform(0, width, count), 4.0 * rng.pareto(1.1, count))
 
 
-def _add_star(active: Pixels, view: View, star: _Star, gain: float) -> None:
-    """Add a star to the part of the CCD that one tap reads."""
-    lines = _profile(star.row, view.first_line, view.line_bin, active.shape[0])
-    pixels = _profile(star.column, view.first_pixel, view.pixel_bin, active.shape[1])
-    if lines is None or pixels is None:
-        return
-    (top, down), (left, right) = lines, pixels
-    part = active[top : top + len(down), left : left + len(right)]
-    part[...] = np.minimum(part + np.outer(down, right) * (star.peak * gain), _FULL)
+def _add_stars(active: Pixels, view: View, stars: _Stars, gain: float) -> None:
+    """Add stars to the part of the CCD that one tap reads."""
+    for row, column, peak in zip(stars.rows.tolist(), stars.columns.tolist(), stars.peaks.tolist(), strict=True):
+        lines = _profile(row, view.first_line, view.line_bin, active.shape[0])
+        pixels = _profile(column, view.first_pixel, view.pixel_bin, active.shape[1])
+        if lines is None or pixels is None:
+            continue
+        (top, down), (left, right) = lines, pixels
+        part = active[top : top + len(down), left : left + len(right)]
+        part[...] = np.minimum(part + np.outer(down, right) * (peak * gain), _FULL)
 
 
-def _profile(centre: float, first: int, size: int, count: int) -> tuple[int, NDArray[np.float64]] | None:
+def _profile(centre: float, first: int, size: int, count: int) -> tuple[int, Floats] | None:
     """Return a star's profile along one axis, summed over bins, and the bin at which it begins.
 
     Bins are ``size`` pixels wide and there are ``count``, the first one at pixel ``first``. None if the star is
