@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from archon_ioc.acf.edges import Edges
 from archon_ioc.acf.file import Acf
+from archon_ioc.acf.lines import LineCounter
 from archon_ioc.acf.raster import FrameCompleted, Raster
 from archon_ioc.acf.rehearsal import Rehearsal, Values, looks
 from archon_ioc.acf.roles import DEFAULT_NAMES
@@ -60,6 +61,11 @@ class ReadoutTimes:
     pixels: int
     lines: int
     completes: bool
+
+    @property
+    def whole(self) -> Duration:
+        """From the demand to the last pixel."""
+        return Duration(self.start.ticks + self.length.ticks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ def _readout(rehearsal: Rehearsal, acf: Acf) -> ReadoutTimes | None:
     if start is None:
         return None
     end, completes = _end_of_frame(trace, acf)
-    lines, shortest = _lines(trace, start)
+    lines = LineCounter().count(trace, start)
     line_starts = list(islice(Edges(Bit.PIXEL, during=Bit.LINE).ticks(trace, start), 2))
     twice = rehearsal.run({roles.integration: 0, demand: 2})
     running = rehearsal.start({roles.integration: 0, roles.continuous: 1}).advance(8 * trace.ticks)
@@ -145,8 +151,8 @@ def _readout(rehearsal: Rehearsal, acf: Acf) -> ReadoutTimes | None:
         line=_spacing(line_starts),
         period=_spacing(list(islice(frame_starts.ticks(twice), 2))),
         continuous=_spacing(list(islice(frame_starts.ticks(running), 1, 3))) if roles.continuous else None,
-        pixels=shortest,
-        lines=lines,
+        pixels=lines.least,
+        lines=lines.count,
         completes=completes,
     )
 
@@ -163,20 +169,6 @@ def _end_of_frame(trace: Trace, acf: Acf) -> tuple[int, bool]:
     raster = Raster(acf.pixel_count, acf.line_count, linescan=bool(acf.number("LINESCAN", 0)))
     completed = [event.tick for event in raster.follow(trace, 0) if isinstance(event, FrameCompleted)]
     return (completed[0], True) if completed else (Edges(Bit.PIXEL).last(trace) or 0, False)
-
-
-def _lines(trace: Trace, start: int) -> tuple[int, int]:
-    """Return how many lines are clocked, and the pixels of the shortest."""
-    pixels, line_starts = Edges(Bit.PIXEL), Edges(Bit.PIXEL, during=Bit.LINE)
-    lines = line_starts.count(trace) - line_starts.before(trace, start)
-    whole = pixels.count(trace) - pixels.before(trace, start)
-    first = [pixels.before(trace, tick) for tick in islice(line_starts.ticks(trace, start), 2)]
-    if len(first) < 2:
-        return lines, whole
-    if (first[1] - first[0]) * lines == whole:
-        return lines, first[1] - first[0]
-    before = [pixels.before(trace, tick) for tick in line_starts.ticks(trace, start)]
-    return lines, min(b - a for a, b in pairwise([*before, pixels.count(trace)]))
 
 
 def _pause(rehearsal: Rehearsal, frame_starts: Edges) -> Duration | None:

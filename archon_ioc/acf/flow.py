@@ -9,16 +9,14 @@ from archon_ioc.acf.script import Action, Instruction, Program
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """The code that a CALL of an address executes, up to its RETURNs.
+    """The code that a CALL of an address executes, up to its RETURNs, as far as it stands together.
 
-    ``falls_into`` are the routines into which it runs without a jump, ``leaves`` the addresses outside of it to
-    which it jumps, ``calls`` those that it calls. All are addresses.
+    It reaches from its label to the next one that something calls. ``leaves`` are the addresses outside to which
+    it jumps, ``calls`` those that it calls.
     """
 
     start: int
-    body: frozenset[int]
     returns: tuple[int, ...]
-    falls_into: tuple[int, ...]
     leaves: tuple[int, ...]
     calls: frozenset[int]
 
@@ -97,37 +95,24 @@ class Flow:
         return {start: self._routine(start) for start in sorted(starts)}
 
     def _routine(self, start: int) -> Routine:
+        end = min((address for address in self.called if address > start), default=len(self.instructions))
         body: set[int] = set()
-        falls: set[int] = set()
         leaves: set[int] = set()
         waiting = [start]
         while waiting:
             address = waiting.pop()
-            if address in body:
-                continue
-            body.add(address)
-            following, instruction = self.next_of(address), self.instructions[address]
-            if following is not None:
-                (falls.add if self._is_other(following, start) else waiting.append)(following)
-            if instruction.action is Action.GOTO:
-                (leaves.add if self._is_outside(self._target(instruction), start) else waiting.append)(
-                    self._target(instruction)
-                )
+            if not start <= address < end:
+                leaves.add(address)
+            elif address not in body:
+                body.add(address)
+                waiting += self._followers(address, (Action.GOTO,))
         inside = [(at, self.instructions[at]) for at in sorted(body)]
         return Routine(
             start,
-            frozenset(body),
             tuple(at for at, instruction in inside if instruction.action is Action.RETURN),
-            tuple(sorted(falls)),
             tuple(sorted(leaves)),
             frozenset(self._target(i) for _, i in inside if i.action is Action.CALL),
         )
-
-    def _is_other(self, address: int, start: int) -> bool:
-        return address != start and (address in self.called or address == 0)
-
-    def _is_outside(self, address: int, start: int) -> bool:
-        return self._is_other(address, start) or (address in self.main and start not in self.main)
 
     def deepest(self) -> tuple[int, ...]:
         """Return the longest chain of calls, as addresses; of routines that call themselves, one round."""

@@ -17,6 +17,9 @@ _LV = (ModuleType.LVBIAS, ModuleType.LVXBIAS)
 _HV = (ModuleType.HVBIAS, ModuleType.HVXBIAS, ModuleType.HVYBIAS)
 _HEATERS = (ModuleType.HEATER, ModuleType.HEATERX)
 
+_SWITCHED = (*_AD, *_LV, *_HEATERS, ModuleType.LVDS)
+"""Types whose fields are states and keeps, 0 or 1 each."""
+
 FIELDS: Mapping[ModuleType, tuple[int, ...]] = {
     **{kind: (3 * count,) for kind, count in CLOCKS.items()},
     **dict.fromkeys(_AD, (2,)),
@@ -96,7 +99,7 @@ def parse_fields(text: str, kind: ModuleType) -> Fields:
     if kind in CLOCKS:
         clocks = tuple(Clock(i + 1, *fields[3 * i : 3 * i + 3]) for i in range(CLOCKS[kind]))
         return Fields(len(fields), clocks, tuple(flag for clock in clocks for flag in (clock.slew, clock.keep)))
-    flags = fields[:16] if kind in (*_AD, *_LV, *_HEATERS) else ()
+    flags = fields[: 16 if kind in _LV else None] if kind in _SWITCHED else ()
     biases = fields[len(flags) :] if kind in BIAS_VOLTS else ()
     changes = tuple(BiasChange(*biases[i : i + 3]) for i in range(0, len(biases), 3))
     return Fields(len(fields), flags=flags, bias_changes=changes)

@@ -15,7 +15,7 @@ from archon_ioc.acf.script import Program, ScriptError, ScriptProblem, compile_s
 from archon_ioc.acf.taps import Tap, parse_tap
 from archon_ioc.config import ScriptConfig
 from archon_ioc.errors import ConfigError
-from archon_ioc.protocol.enums import ModuleType
+from archon_ioc.protocol.enums import BackplaneType, ModuleType
 
 _spec_of = lru_cache(1 << 15)(spec_of)  # most keys of one configuration are those of another
 
@@ -46,6 +46,16 @@ class Subject:
     def modules(self) -> Mapping[int, ModuleType]:
         """The modules by slot: those of the connected controller, else those of the file."""
         return (module_types(self.system) if self.system else {}) or self.file_modules
+
+    def module(self, slot: int) -> ModuleType:
+        """Return the type of module in a slot: ``NONE`` if it is empty or not there, ``UNKNOWN`` if nothing is told.
+
+        Files that a program made often tell only some of the slots.
+        """
+        backplane = ((self.system or {}).get("BACKPLANE_TYPE") or self.acf.system.get("BACKPLANE_TYPE", "")).strip()
+        if backplane.isdecimal() and not 1 <= slot <= BackplaneType(int(backplane)).slots:
+            return ModuleType.NONE
+        return self.modules.get(slot, ModuleType.UNKNOWN)
 
     @cached_property
     def slots(self) -> Mapping[int, Mapping[str, str]]:

@@ -40,10 +40,10 @@ def window(plot: Plot) -> Mutant | None:
     key = plot.chance.choice(["SHP1", "SHP2", "SHD1", "SHD2"])
     at = {name: int(plot.acf.keys[name]) for name in ("SHP1", "SHP2", "SHD1", "SHD2")}
     wrong = {
-        "SHP1": [at["SHP2"], at["SHP2"] + 1, at["SHD2"]],
-        "SHP2": [at["SHP1"], at["SHP1"] - 1, at["SHD1"], at["SHD2"], 10 * at["SHP2"]],
-        "SHD1": [at["SHD2"], at["SHD2"] + 10, at["SHP1"], at["SHP2"], 0],
-        "SHD2": [at["SHD1"], at["SHP2"], 10 * at["SHD2"], 20000, 65535],
+        "SHP1": [at["SHP2"] + 1, at["SHD1"], at["SHD2"]],
+        "SHP2": [at["SHP1"] - 1, at["SHD1"] + 1, at["SHD2"], 10 * at["SHP2"]],
+        "SHD1": [at["SHD2"] + 10, at["SHP1"], at["SHP2"] - 1, 0],
+        "SHD2": [at["SHD1"] - 1, at["SHP2"], 10 * at["SHD2"], 20000, 65535],
     }
     value = plot.chance.choice([*map(str, wrong[key]), "65536", "-1", "1O"])
     return plot.edited(key, value, "SHP1", "SHP2", "SHD1", "SHD2")
@@ -100,7 +100,7 @@ def by_itself(plot: Plot) -> Mutant | None:
     """Store what makes the controller do something by itself."""
     if plot.chance.random() < 0.5:
         names = ("Exposures", "ContinuousExposures", "ReadOut", "DoFlush", "AbortExposure")
-        key, name = plot.chance.choice([p for p in plot.defined("PARAMETER", {n.upper() for n in names})])
+        key, name = plot.chance.choice(plot.defined("PARAMETER", {name.upper() for name in names}))
         return plot.edited(key, f"{name}={plot.chance.randint(1, 20)}", name)
     keys = ("APPLYALL", "POWERON", "TRIGOUTFORCE", "RAWENABLE")
     return plot.edited(plot.chance.choice(keys), plot.chance.choice(["1", "1", "1", "2"]))
@@ -146,9 +146,9 @@ def order(plot: Plot) -> Mutant | None:
 
 def misspelt_key(plot: Plot) -> Mutant | None:
     """Misspell a key, or leave it out."""
-    key = plot.pick(r"(?!IP$|BIGBUF|LINESCAN|FANDISABLE|POWERON|APPLYALL|ADX|PCLK|RAW|TRIG)[A-Z]+[12]?|MOD\d+/[A-Z_]+\d+",
-                    lambda text: True) or ""  # fmt: skip
-    if "VCPU_LINE" in key:
+    needless = "IP$|BIGBUF|LINESCAN|FANDISABLE|POWERON|APPLYALL|ADX|PCLK|RAW|TRIG"
+    key = plot.pick(rf"(?!{needless})[A-Z]+[12]?|MOD\d+/[A-Z_]+\d+", lambda _: True) or ""
+    if "VCPU_LINE" in key or "LABEL" in key:
         return None
     plot.changes[key] = None
     if plot.chance.random() < 0.3:

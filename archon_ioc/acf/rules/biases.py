@@ -14,13 +14,17 @@ _LAST_PART = re.compile(r"_[^_]*$|.$")
 
 class _Bias(NamedTuple):
     key: str
-    name: str
+    label: str
     kind: str
     slot: int
     volts: float
     order: int | None
     enable: str
     limit: float | None
+
+    @property
+    def name(self) -> str:
+        return self.label or self.key.partition("/")[2].replace("_V", " ")
 
     @property
     def is_used(self) -> bool:
@@ -43,7 +47,7 @@ def _biases(subject: Subject) -> Iterator[_Bias]:
             order = keys.get(f"{kind}_ORDER{channel}", "").strip()
             yield _Bias(
                 f"MOD{slot}/{name}",
-                label or f"{kind} {channel}",
+                label,
                 kind,
                 slot,
                 volts,
@@ -65,8 +69,8 @@ def _order_gap(subject: Subject) -> Iterator[Found]:
 def _order_differs(subject: Subject) -> Iterator[Found]:
     groups: defaultdict[tuple[int, str, float, str], list[_Bias]] = defaultdict(list)
     for bias in _biases(subject):
-        if bias.is_used and bias.order is not None:
-            groups[bias.slot, bias.kind, bias.volts, _LAST_PART.sub("", bias.name)].append(bias)
+        if bias.is_used and bias.volts and bias.order is not None and bias.label:
+            groups[bias.slot, bias.kind, bias.volts, _LAST_PART.sub("", bias.label)].append(bias)
     for group in groups.values():
         usual = Counter(bias.order for bias in group).most_common(1)[0][0]
         for bias in group:

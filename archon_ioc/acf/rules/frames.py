@@ -24,8 +24,8 @@ def _no_taps(subject: Subject) -> Iterator[Found]:
 
 
 def _tap_slot(subject: Subject) -> Iterator[Found]:
-    for key, tap in subject.taps if subject.modules else ():
-        kind = subject.modules.get(tap.slot, ModuleType.NONE)
+    for key, tap in subject.taps:
+        kind = subject.module(tap.slot)
         if kind not in (*_CONVERTERS[tap.kind], ModuleType.UNKNOWN):
             what = "empty" if kind is ModuleType.NONE else f"a module {kind.label}"
             yield Found(key, f"{tap.name} is in slot {tap.slot}, which is {what}")
@@ -81,14 +81,14 @@ def _windows(subject: Subject) -> Iterator[tuple[str, int, int]]:
 
 def _empty_window(subject: Subject) -> Iterator[Found]:
     for name, first, last in _windows(subject):
-        if last <= first:
-            yield Found(f"{name}1", f"{name}1={first} and {name}2={last}: the window has no samples")
+        if last < first:
+            yield Found(f"{name}1", f"{name}1={first} and {name}2={last}: the window ends before it begins")
 
 
 def _window_order(subject: Subject) -> Iterator[Found]:
     windows = {name: (first, last) for name, first, last in _windows(subject)}
-    if len(windows) == len(("SHP", "SHD")) and windows["SHD"][0] <= windows["SHP"][1]:
-        why = f"SHD1={windows['SHD'][0]} is not after SHP2={windows['SHP'][1]}"
+    if len(windows) == len(("SHP", "SHD")) and windows["SHD"][0] < windows["SHP"][1]:
+        why = f"SHD1={windows['SHD'][0]} is before SHP2={windows['SHP'][1]}"
         yield Found("SHD1", f"{why}: the reset level is sampled first, then the video level")
 
 
@@ -106,14 +106,14 @@ def _no_frame(subject: Subject) -> Iterator[Found]:
 
 def _too_few_pixels(subject: Subject) -> Iterator[Found]:
     wanted = subject.count("PIXELCOUNT")
-    if subject.readout and subject.readout.pixels < wanted:
+    if subject.readout and not subject.readout.completes and subject.readout.pixels < wanted:
         why = f"the script clocks {subject.readout.pixels} pixels per line, PIXELCOUNT={wanted}"
         yield Found("PIXELCOUNT", f"{why}: with the stored parameters no frame completes")
 
 
 def _too_few_lines(subject: Subject) -> Iterator[Found]:
     wanted = subject.count("LINECOUNT")
-    if subject.readout and subject.readout.lines < wanted:
+    if subject.readout and not subject.readout.completes and subject.readout.lines < wanted:
         why = f"the script clocks {subject.readout.lines} lines, LINECOUNT={wanted}"
         yield Found("LINECOUNT", f"{why}: with the stored parameters no frame completes")
 

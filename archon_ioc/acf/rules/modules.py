@@ -40,8 +40,8 @@ def _state_keys(subject: Subject) -> Mapping[int, list[str]]:
 
 def _foreign_keys(subject: Subject) -> Iterator[Found]:
     state_keys = _state_keys(subject)
-    for slot in sorted({*subject.slots, *state_keys}) if subject.modules else ():
-        kind = subject.modules.get(slot, ModuleType.NONE)
+    for slot in sorted({*subject.slots, *state_keys}):
+        kind = subject.module(slot)
         if kind is ModuleType.UNKNOWN:
             continue
         keys = _keys_of(subject, slot) + state_keys.get(slot, [])
@@ -70,11 +70,8 @@ def _similar_module(subject: Subject) -> Iterator[Found]:
 
 def _different(subject: Subject) -> Iterator[tuple[int, ModuleType, ModuleType]]:
     """Yield the slots in which the connected controller has another type of module than the file says."""
-    if not (subject.system and subject.file_modules and subject.modules):
-        return
-    for slot in sorted({*subject.file_modules, *subject.modules}):
-        expected = subject.file_modules.get(slot, ModuleType.NONE)
-        actual = subject.modules.get(slot, ModuleType.NONE)
+    for slot, expected in subject.file_modules.items() if subject.system else ():
+        actual = subject.module(slot)
         if expected is not actual:
             yield slot, expected, actual
 
@@ -83,12 +80,17 @@ def _other_unit(subject: Subject) -> Iterator[Found]:
     own = subject.acf.system
     for ending, what in (("_ID", "serial numbers"), ("_REV", "revisions"), ("_VERSION", "firmware")):
         keys = [key for key in own if key.endswith(ending) and key.startswith(("BACKPLANE", "MOD"))]
-        different = [key for key in keys if subject.system and subject.system.get(key, own[key]) != own[key]]
+        different = [key for key in keys if _differs(own[key], (subject.system or {}).get(key))]
         if different and subject.system:
             key = different[0]
             yield Found(
                 key, f"the {what} differ in {shown(different)}: {key} is {subject.system[key]} here, {own[key]} there"
             )
+
+
+def _differs(own: str, other: str | None) -> bool:
+    """Return whether both tell something, and not the same: files made by programs have zeros."""
+    return other is not None and other != own and bool(own.strip("0."))
 
 
 def _module_place(subject: Subject) -> Iterator[Found]:

@@ -45,21 +45,25 @@ def _other_return(subject: Subject) -> Iterator[Found]:
 def _no_return(subject: Subject) -> Iterator[Found]:
     if flow := subject.flow:
         for routine in flow.routines.values():
-            if not routine.returns and not routine.falls_into:
+            if not routine.returns and not routine.leaves:
                 label = flow.label(routine.start)
                 yield Found(flow.key(routine.start), f"{label} is called, but no RETURN {label} can be reached in it")
 
 
-def _falls_through(subject: Subject) -> Iterator[Found]:
+def _abandons(subject: Subject) -> Iterator[Found]:
     if flow := subject.flow:
         for routine in flow.routines.values():
-            for into in routine.falls_into:
-                into_what = "the first line of the script" if into == 0 else flow.label(into)
-                yield Found(flow.key(into), f"{flow.label(routine.start)} runs on into {into_what} without a jump")
-        for at in sorted(flow.main):
+            if not routine.returns and routine.leaves:
+                label, to = flow.label(routine.start), flow.label(routine.leaves[0])
+                yield Found(flow.key(routine.start), f"{label} is called, and always goes on to {to} without a RETURN")
+
+
+def _falls_through(subject: Subject) -> Iterator[Found]:
+    if flow := subject.flow:
+        for at in sorted(flow.reachable):
             following = flow.next_of(at)
             if following in flow.called and following != 0:
-                yield Found(flow.key(following), f"{flow.key(at)} runs on into {flow.label(following)}")
+                yield Found(flow.key(at), f"without a jump control runs on into {flow.label(following)}")
 
 
 def _past_the_end(subject: Subject) -> Iterator[Found]:
@@ -197,6 +201,8 @@ RULES: tuple[Rule, ...] = (
          "Repeat it with a count, or jump.", _recursion),
     Rule("shadowed-constant", Severity.WARNING, "A constant has the name of a parameter.",
          "Give one of them another name.", _shadowed_constant),
+    Rule("abandoned-call", Severity.NOTE, "A routine is called that never returns, but jumps elsewhere.",
+         "Nothing, if that is meant: the stack is circular, and forgets the oldest of 16 calls.", _abandons),
     Rule("goto-routine", Severity.NOTE, "A routine is entered by GOTO: its RETURN restarts the script.",
          "Nothing, if that is meant; CALL returns to the next line.", _goto_routine),
     Rule("unused-state", Severity.NOTE, "No line uses the state.", "Nothing, or remove it.", _unused_state),

@@ -8,7 +8,7 @@ from itertools import product
 from archon_ioc.acf.catalogue import CATALOGUE
 from archon_ioc.acf.finding import Found, Rule, Severity
 from archon_ioc.acf.keys import normal, spec_of
-from archon_ioc.acf.keyspec import KeySpec
+from archon_ioc.acf.keyspec import KeySpec, Kind
 from archon_ioc.acf.subject import Subject
 from archon_ioc.protocol.enums import ModuleType
 
@@ -79,9 +79,9 @@ def _missing_of(slot: int, keys: Mapping[str, str], kind: ModuleType) -> Iterato
 
 @cache
 def _families(kind: ModuleType) -> list[list[str]]:
-    """Return the keys of each row that a type of module has, without ``MODm/``."""
-    rows = (spec for spec in CATALOGUE if spec.modules and kind in spec.modules)
-    return [list(_instances(spec)) for spec in rows if "VCPU_LINE" not in spec.pattern]
+    """Return the keys of each row that a type of module has, names and texts not, without ``MODm/``."""
+    rows = (spec for spec in CATALOGUE if spec.modules and kind in spec.modules and spec.kind is not Kind.TEXT)
+    return [list(_instances(spec)) for spec in rows]
 
 
 def _instances(spec: KeySpec) -> Iterator[str]:
