@@ -179,7 +179,7 @@ class Client:
         self.send(f"FETCH{address:08X}{blocks:08X}")
         async with asyncio.timeout(30):
             records = await self.reader.readexactly(blocks * RECORD_SIZE)
-        parts = [records[n * RECORD_SIZE :][:RECORD_SIZE] for n in range(blocks)]
+        parts = [records[n * RECORD_SIZE : (n + 1) * RECORD_SIZE] for n in range(blocks)]
         assert all(part[:4] == b"<00:" for part in parts)
         return b"".join(part[4:] for part in parts)
 

@@ -1,6 +1,8 @@
 """The simulator as a server: clients, clock, and a clean end."""
 
 import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from archon_ioc.acf.file import Acf
 from archon_ioc.protocol.enums import Power
 from archon_ioc.protocol.replies import DeviceStatus
+from archon_ioc.sim.clock import Clock
 from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.scene import StarField, TestPattern
 from archon_ioc.sim.server import SimServer
@@ -147,3 +150,79 @@ async def test_a_port_in_use_is_refused(separate: Acf) -> None:
     async with SimServer(SimArchon(separate)) as sim:
         with pytest.raises(OSError, match="in use"):
             await SimServer(SimArchon(separate), port=sim.port).__aenter__()
+
+
+# Which clients are served
+
+
+async def test_how_many_clients_are_served_stands_in_the_acf(separate: Acf, connect: Connect) -> None:
+    rev_h = replace(separate, system={**separate.system, "BACKPLANE_REV": "7"})
+    async with SimServer(SimArchon(rev_h)) as sim, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connect(sim.port)) for _ in range(5)]
+        for client in clients[:4]:
+            assert await client.ask("LOCK0") == ""
+        clients[4].send("LOCK0")
+        waiting = asyncio.create_task(clients[4].line())
+        for _ in range(5):
+            await clients[0].ask("LOCK0")
+        assert not waiting.done()
+        clients[1].writer.close()
+        assert await waiting == "<00"
+
+
+async def test_a_client_too_many_may_be_refused(separate: Acf, connect: Connect) -> None:
+    async with SimServer(SimArchon(separate), refuses=True) as sim, connect(sim.port) as first:
+        await first.ask("LOCK0")
+        async with connect(sim.port) as second:
+            assert await second.is_cut()
+        assert await first.ask("LOCK0") == ""
+
+
+# Time goes on
+
+
+class Heard(SimArchon):
+    """A simulated controller that says when it is brought up to date."""
+
+    def __init__(self, acf: Acf) -> None:
+        self.times: list[float] = []
+        self.third = asyncio.Event()
+        super().__init__(acf, applied=True)
+
+    def advance(self, now: float) -> None:
+        super().advance(now)
+        self.times.append(now)
+        if len(self.times) >= 3:
+            self.third.set()
+
+
+async def test_the_device_is_brought_up_to_date_although_nobody_asks(separate: Acf) -> None:
+    device = Heard(separate)
+    async with SimServer(device, speed=1), asyncio.timeout(5):
+        device.times.clear()
+        device.third.clear()
+        await device.third.wait()
+    first, second, third = device.times[:3]
+    assert second - first < 0.5
+    assert third - second < 0.5
+
+
+async def test_controllers_may_share_one_clock(separate: Acf) -> None:
+    clock = Clock(7)
+    async with SimServer(SimArchon(separate), clock=clock) as one, SimServer(SimArchon(separate), clock=clock) as other:
+        assert one.now <= other.now < one.now + 1
+        clock.set_speed(1000)
+        assert one.now <= other.now < one.now + 1
+
+
+async def test_a_reboot_in_an_exposure_ends_the_connections(separate: Acf, connect: Connect) -> None:
+    device = SimArchon(separate, applied=True)
+    async with SimServer(device, speed=1) as sim:
+        async with connect(sim.port) as client:
+            await client.ask("FASTLOADPARAM IntMS 100000")
+            sim.faults.reboot_in_exposure = True
+            await client.ask("FASTLOADPARAM Exposures 1")
+            assert await client.is_cut()
+        assert (device.boots, sim.faults.reboot_in_exposure) == (2, False)
+        async with connect(sim.port) as client:
+            assert DeviceStatus.parse(await client.ask("STATUS")).power is Power.NOT_CONFIGURED
