@@ -114,7 +114,8 @@ class SimArchon:
         self.hardware.chassis.has_external_clock = self.is_led and not self._lost_clock
         self.hardware.enter_state(self._timing.state, at)
         self.hardware.advance(at)
-        self._imager.is_powered &= self._power.is_wanted
+        if self._imager.is_powered and not self._power.is_wanted:  # a fault switched it off
+            self._imager.is_powered = False
 
     def trigger_in(self, now: float) -> None:
         """Pulse Trigger In: with TRIGINENABLE the timing core restarts at its first line (manual, triggers)."""
