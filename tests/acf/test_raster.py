@@ -306,3 +306,13 @@ def test_long_loops_cost_nothing() -> None:
     assert perf_counter() - before < 0.1
     # the sample that starts the frame belongs to a line that is too short
     assert events == [FrameCompleted(10 + 999 * 3000 + 10 + 998 * 2)]
+
+
+def test_ever_new_loops_do_not_fill_the_memory() -> None:
+    raster = Raster(24, 20)
+    raster.follow(Trace(100, (Repeat(0, 1, line(24, first=FRAME | LINE)),)), 0)
+    for n in range(1, 5000):
+        raster.follow(Trace(100, (Repeat(0, 2, line(1 + n % 20, ticks=50)),)), 100 * n)
+    assert (raster.lines, raster.is_filling) == (1, True)
+    raster.follow(Trace(1900, (Repeat(0, 19, line(24)),)), 500_000)
+    assert (raster.lines, raster.is_filling) == (20, False)

@@ -280,3 +280,11 @@ def test_without_raw_capture_nothing_is_told_of_it(buffers: FrameBuffers, separa
     assert (found.raw_blocks, found.raw_lines, found.raw_offset) == (0, 0, 0)
     buffers.buffers[0].image = np.full(96, 1, np.uint8)
     assert buffers.buffers[0].is_rendered
+
+
+def test_a_buffer_without_a_frame_holds_junk_and_takes_no_part_in_raw_capture(buffers: FrameBuffers) -> None:
+    buffers.capture((0, 100))
+    buffer = buffers.buffers[0]
+    buffer.image = np.zeros(96, np.uint8)
+    assert buffer.pulses == ()
+    assert buffer.read(0, 96).all()
