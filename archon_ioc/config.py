@@ -60,9 +60,9 @@ class ScriptConfig(_Model):
     vertical_binning_none: Literal[0, 1] | None = None
     """Value that means no vertical binning; by default 0 where the configuration has 0, 1 otherwise."""
     readout_start: Seconds = 30.0
-    """Longest time from the end of the integration to the first line: cleaning, skipped lines."""
+    """Longest time from the end of the integration to the first line, beyond what the script is known to take."""
     readout_stall: Seconds = 10.0
-    """Longest time without a new line during a readout."""
+    """Longest time without a new line during a readout, beyond what a line is known to take."""
 
 
 class FilesConfig(_Model):

@@ -32,6 +32,7 @@ from archon_ioc.acf.file import Acf
 from archon_ioc.config import ControllerConfig, ScriptConfig
 from archon_ioc.driver.configuration import Configuration
 from archon_ioc.driver.keeper import STOPPED, Keeper
+from archon_ioc.driver.prediction import Prediction
 from archon_ioc.driver.raw import RawCommand
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.driver.timing import Integration, Timing
@@ -75,6 +76,7 @@ class ArchonController:
         """What the timing cores are told, and the frames."""
         self._configuration = Configuration(self._keeper, self.timing, names)
         self._keeper.synchronise = self._configuration.synchronise
+        self._keeper.companion = Prediction(self._keeper, names).run
 
     # life
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -41,6 +41,8 @@ class Keeper:
         self.synchronise = synchronise
         """Called on each new connection, after SYSTEM, STATUS and FRAME were read and before the link is UP."""
         self.live = Live(ControllerState(name=config.name, reason="not started", config_file=str(config.acf or "")))
+        self.companion: Callable[[], Coroutine[Any, Any, None]] | None = None
+        """Runs as long as the keeper does."""
         self._connection: Connection | None = None
         self._housekeeping = asyncio.Lock()  # polling, or an upload: never both
         self._reconnect_now = asyncio.Event()
@@ -65,6 +67,8 @@ class Keeper:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_connected(), name=f"{self.config.name} link")
                 tasks.create_task(self._keep_polling(), name=f"{self.config.name} poll")
+                if self.companion:
+                    tasks.create_task(self.companion(), name=f"{self.config.name} companion")
         finally:
             self._is_running = False
             self.update(link=Link.DOWN, reason=STOPPED, upload=None, fetch=None)

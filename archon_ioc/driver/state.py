@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
+from archon_ioc.acf.estimate import ReadoutTimes
 from archon_ioc.acf.file import Acf
 from archon_ioc.driver.window import Window
 from archon_ioc.protocol.enums import Power
@@ -61,6 +62,8 @@ class ControllerState:
 
     ``doubtful`` are the keys of ``acf`` whose value is perhaps not in effect: it was written and not applied, or the
     outcome is not known. ``parameters`` are the timing script's values as far as this program set or loaded them.
+    ``readout`` is how long the script takes for a readout, as predicted, and ``readout_left`` the seconds that are left
+    of the one that is awaited.
     """
 
     name: str = "archon"
@@ -78,6 +81,8 @@ class ControllerState:
     parameters: Mapping[str, int] = field(default_factory=dict[str, int])
     window: Window | None = None
     upload: Progress | None = None
+    readout: ReadoutTimes | None = None
+    readout_left: float = 0.0
     fetch: Progress | None = None
     fetch_seconds: float = 0.0
     last_command: str = ""

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from archon_ioc.acf.estimate import Duration, ReadoutTimes
 from archon_ioc.config import ScriptConfig
 from archon_ioc.driver.keeper import Keeper
 from archon_ioc.driver.memory import FrameMemory
@@ -15,7 +16,7 @@ from archon_ioc.driver.state import ControllerState, Progress, Step
 from archon_ioc.errors import ConfigError, LinkError, ReadoutError, RejectedError, StateError
 from archon_ioc.protocol import commands
 from archon_ioc.protocol.enums import FrameMode
-from archon_ioc.protocol.replies import BufferInfo, Frame, FrameStatus
+from archon_ioc.protocol.replies import TICK, BufferInfo, Frame, FrameStatus
 from archon_ioc.protocol.wire import BLOCK_SIZE
 
 log = logging.getLogger(__name__)
@@ -212,18 +213,41 @@ class Timing:
             ReadoutError: if no frame starts in time, one stops growing, or the controller was restarted.
             LinkError: if nobody keeps the link any more.
         """
-        limit = self._names.readout_start + max(after, 0.0)
+        after = max(after, 0.0)
+        limit = self._names.readout_start + _seconds(self._predicted and self._predicted.start) + after
         seen, since = None, time.monotonic()
-        while True:
-            current = _new_buffer(await self._patiently(before), before)
-            if current and current.complete:
-                return current
-            growth = (current.frame, current.lines, current.pixels) if current else None
-            if growth != seen:
-                seen, since, limit = growth, time.monotonic(), self._names.readout_stall
-            if time.monotonic() - since > limit:
-                raise ReadoutError(_stalled(current, limit))
-            await asyncio.sleep(self._keeper.config.frame_period)
+        begin: int | None = None
+        try:
+            while True:
+                frames = await self._patiently(before)
+                begin = frames.timer if begin is None else begin
+                current = _new_buffer(frames, before)
+                if current and current.complete:
+                    return current
+                self._show_left(current, (frames.timer - begin) * TICK - after)
+                growth = (current.frame, current.lines, current.pixels) if current else None
+                if growth != seen:
+                    seen, since = growth, time.monotonic()
+                    limit = self._names.readout_stall + _seconds(self._predicted and self._predicted.line)
+                if time.monotonic() - since > limit:
+                    raise ReadoutError(_stalled(current, limit))
+                await asyncio.sleep(self._keeper.config.frame_period)
+        finally:
+            self._keeper.update(readout_left=0.0)
+
+    @property
+    def _predicted(self) -> ReadoutTimes | None:
+        return self._keeper.state.readout
+
+    def _show_left(self, current: BufferInfo | None, since_demand: float) -> None:
+        """Tell how long the readout still takes, by the controller's clock; of the frame if it has begun."""
+        frames, predicted = self._keeper.state.frames, self._predicted
+        if current and frames:
+            left = _seconds(predicted and predicted.length) - (frames.timer - current.timestamp) * TICK
+        else:
+            left = _seconds(predicted and predicted.whole) - since_demand
+        if (shown := round(max(left, 0.0), 1)) != self._keeper.state.readout_left:
+            self._keeper.update(readout_left=shown)
 
     async def _patiently(self, before: FrameStatus) -> FrameStatus:
         """Read FRAME; when the link is lost wait for the next one."""
@@ -318,7 +342,11 @@ def _new_buffer(frames: FrameStatus, before: FrameStatus) -> BufferInfo | None:
     return max(fresh, key=lambda b: b.timestamp) if fresh else None
 
 
+def _seconds(duration: Duration | None) -> float:
+    return duration.seconds if duration else 0.0
+
+
 def _stalled(current: BufferInfo | None, limit: float) -> str:
     if current is None:
-        return f"no frame started within {limit:g} s"
-    return f"frame {current.frame} stopped at line {current.lines} for {limit:g} s; does the script clock enough?"
+        return f"no frame started within {limit:.3g} s"
+    return f"frame {current.frame} stopped at line {current.lines} for {limit:.3g} s; does the script clock enough?"

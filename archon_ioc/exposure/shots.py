@@ -183,8 +183,7 @@ class Shots:
         length = timedelta(seconds=seconds)
         if started is not None:
             return Moments(started, started + length, seconds, (info.timestamp - before.timer) * TICK)
-        # An external trigger is not seen here: the frame's own time stamp tells when the readout began. How long
-        # lines that are skipped take is not known.
+        # An external trigger is not seen here: the frame's own time stamp tells when its first pixel was read.
         pause = _pause(state)
         age = (state.frames.timer - info.timestamp) * TICK if state.frames else 0.0
         ended = now - timedelta(seconds=age + pause)
@@ -222,6 +221,8 @@ def power_problem(state: ControllerState) -> str:
 
 
 def _pause(state: ControllerState) -> float:
-    """Return how many seconds the script waits between integration and readout."""
+    """Return how many seconds there are between integration and first pixel, as far as that is known."""
+    if state.readout and state.readout.pause:
+        return state.readout.pause.seconds
     name = state.acf.parameter_name(_NO_INTEGRATION) if state.acf else None
     return state.parameters.get(name, 0) / 1000 if name else 0.0

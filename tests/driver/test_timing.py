@@ -230,6 +230,33 @@ async def test_the_time_to_the_first_line_does_not_count_what_is_left_of_the_int
         assert (await lab.archon.timing.new_frame(before, after=0.5)).complete
 
 
+async def test_a_pause_that_the_script_is_known_to_make_is_waited_for(make_lab: MakeLab) -> None:
+    async with make_lab(speed=1, script=IMPATIENT) as lab:
+        await lab.archon.set_param("NoIntMS", 400)
+        await lab.archon.live.until(lambda state: state.readout and state.readout.start.seconds > 0.4, 5)
+        assert (await lab.shoot()).complete
+
+
+async def test_what_is_left_of_a_readout_is_told(make_lab: MakeLab) -> None:
+    async with make_lab(speed=1) as lab:
+        await lab.archon.set_param("NoIntMS", 200)
+        await lab.archon.set_param("WaitCount", 20)  # each of the 33 lines waits 10 ms
+        state = await lab.archon.live.until(lambda state: state.readout and state.readout.whole.seconds > 0.5, 5)
+        before = await lab.exposed()
+        reading = asyncio.create_task(lab.archon.timing.new_frame(before))
+        left: list[float] = []
+        async for state in lab.archon.live.watch():
+            left.append(state.readout_left)
+            if reading.done():
+                break
+    whole = state.readout.whole.seconds
+    assert left[0] == left[-1] == 0.0
+    told = [a for a, b in zip([*left, -1.0], [0.0, *left], strict=True) if a != b and a > 0]
+    assert told == sorted(told, reverse=True)
+    assert told[0] == pytest.approx(whole, abs=0.1)
+    assert len(told) >= 4
+
+
 async def test_a_frame_that_never_completes(make_lab: MakeLab) -> None:
     async with make_lab(script=IMPATIENT) as lab:
         lab.faults.frame_never_completes = True

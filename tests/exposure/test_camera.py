@@ -264,10 +264,11 @@ async def test_a_frame_that_never_completes(benches) -> None:
 
 
 async def test_no_frame_begins(benches, make_acf) -> None:
-    acf = make_acf(parameters={"Exposures": 0, "IntMS": 0, "ReadOut": 0, "NoIntMS": 1_000_000})
-    async with benches(acf=acf, script={"readout_start": 0.3}) as bench:
+    async with benches(acf=make_acf(), script={"readout_start": 0.3}) as bench:
+        another_program = "FASTLOADPARAM NoIntMS 1000000"
+        bench.device.handle(another_program, bench.sim.now)
         bench.camera.change(seconds=0.0)
-        with pytest.raises(ReadoutError, match=r"no frame started within 0\.3 s"):
+        with pytest.raises(ReadoutError, match=r"no frame started within 0\.32 s"):
             await bench.camera.acquire()
         assert bench.camera.state.outcome is Outcome.FAILED
         await bench.controller.set_param("NoIntMS", 0)

@@ -133,6 +133,13 @@ def test_sizes_before_and_after_the_first_image(states: dict[str, CameraState]) 
     assert list(value(IMAGE_ROWS, "Dimensions", after))[:3] == [30, 40, 0]
 
 
+def test_the_rest_of_the_readout_follows_that_of_the_exposure(states: dict[str, CameraState]) -> None:
+    state = states["INTEGRATING"]
+    state = replace(state, remaining=1.5, controller=replace(state.controller, readout_left=43.7))
+    assert value(CAMERA_ROWS, "TimeRemaining", state) == 1.5
+    assert value(CAMERA_ROWS, "TimeRemaining", replace(state, phase=Phase.READING)) == 43.7
+
+
 def test_time_stamps_count_from_1990(states: dict[str, CameraState]) -> None:
     assert value(IMAGE_ROWS, "TimeStamp", states["idle"]) == 1.8e9 - 631_152_000
     assert value(IMAGE_ROWS, "TimeStamp", states["connected"]) == 0

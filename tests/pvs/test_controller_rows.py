@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from archon_ioc.acf.estimate import estimate_readout
+from archon_ioc.acf.file import Acf
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.protocol.replies import DeviceStatus, Rail, SystemInfo
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS, IocState
 from archon_ioc.pvs.render import Reading, reading
 from archon_ioc.pvs.row import Severity
+
+DEMO = Path(__file__).parents[2] / "config" / "demo.acf"
 
 NAMES = """
     ArchonPowerMode ArchonPowerMode_RBV ArchonPowerStatus_RBV ArchonOverheated_RBV ArchonLink_RBV
@@ -120,6 +125,13 @@ def test_a_module_of_another_type_is_unknown(code: int, up: ControllerState) -> 
     system = SystemInfo.from_fields({**up.system.fields, "MOD12_TYPE": str(code)})
     row = next(row for row in CONTROLLER_ROWS if row.name == "MOD12:ArchonModuleType")
     assert row.kind.labels[row.read(replace(up, system=system))] == "Unknown"  # type: ignore[union-attr]
+
+
+def test_predicted_times(up: ControllerState) -> None:
+    assert shown(replace(up, readout=None), "ArchonReadoutTime_RBV").severity is Severity.INVALID
+    state = replace(up, readout=estimate_readout(Acf.read(DEMO)))
+    assert shown(state, "ArchonReadoutTime_RBV").value == pytest.approx(0.01009108 + 1.36236573)
+    assert shown(state, "ArchonLineTime_RBV").value == pytest.approx(2.58052)
 
 
 def test_log_and_texts_of_any_length_fit(up: ControllerState) -> None:
