@@ -36,11 +36,15 @@ class Flow:
         """Return the key of the line of an instruction."""
         return f"LINE{self.instructions[address].line}"
 
-    def label(self, address: int) -> str:
-        """Return the name of the label at an address."""
+    def name(self, address: int) -> str:
+        """Return the label at an address, empty if there is none."""
         names = (name for name, at in self.program.labels.items() if at % len(self.instructions) == address)
-        name = next(names, f"address {address}")
+        name = next(names, "")
         return self._spelling.get(name, name)
+
+    def label(self, address: int) -> str:
+        """Return the label at an address, or what else to call it."""
+        return self.name(address) or self.key(address)
 
     def next_of(self, address: int) -> int | None:
         """Return where control goes without a jump, None if this instruction always jumps."""

@@ -133,16 +133,21 @@ class Subject:
 
     @property
     def can_be_asked(self) -> bool:
-        """Whether the script has a parameter by which it is asked for a frame."""
+        """Whether there is a script, with a parameter by which it is asked for a frame."""
+        if self.program is None:
+            return False
         roles = Roles.of(self.acf, self.names)
         return bool(roles.readout or roles.exposures)
 
     @cached_property
     def readout(self) -> ReadoutTimes | None:
         """How the CCD is read with the stored parameters, None if the script is wrong or starts no frame."""
-        if self.program is None or not self.has_geometry or not self.can_be_asked:
+        if not self.has_geometry or not self.can_be_asked:
             return None
-        return estimate_readout(self.acf, names=self.names)
+        try:
+            return estimate_readout(self.acf, names=self.names)
+        except ConfigError:  # another key is wrong: its own rule says so
+            return None
 
     @cached_property
     def flow(self) -> Flow | None:

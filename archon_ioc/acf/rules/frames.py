@@ -27,7 +27,7 @@ def _tap_slot(subject: Subject) -> Iterator[Found]:
     for key, tap in subject.taps:
         kind = subject.module(tap.slot)
         if kind not in (*_CONVERTERS[tap.kind], ModuleType.UNKNOWN):
-            what = "empty" if kind is ModuleType.NONE else f"a module {kind.label}"
+            what = "empty" if kind is ModuleType.NONE else f"of type {kind.label}"
             yield Found(key, f"{tap.name} is in slot {tap.slot}, which is {what}")
 
 
@@ -100,7 +100,7 @@ def _window_beyond_pixel(subject: Subject) -> Iterator[Found]:
 
 
 def _no_frame(subject: Subject) -> Iterator[Found]:
-    if subject.can_be_asked and subject.program and subject.has_geometry and subject.readout is None:
+    if subject.can_be_asked and subject.has_geometry and subject.readout is None:
         yield Found("LINES", "the script, asked for a frame, never raises PIXEL while FRAME is high")
 
 
@@ -127,7 +127,8 @@ def _incomplete(subject: Subject) -> Iterator[Found]:
 
 
 def _thrown_away(subject: Subject) -> Iterator[Found]:
-    if readout := subject.readout:
+    readout = subject.readout
+    if readout and readout.completes:
         for key, clocked in (("PIXELCOUNT", readout.pixels), ("LINECOUNT", readout.lines)):
             surplus = clocked - subject.count(key)
             if surplus > 1:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from archon_ioc.acf.finding import Found, Rule, Severity
 from archon_ioc.acf.keyspec import is_comment
+from archon_ioc.acf.rules.values import shown
 from archon_ioc.acf.subject import Subject
 
 _LISTS = {
@@ -45,16 +46,20 @@ def _beyond_counter(subject: Subject) -> Iterator[Found]:
             continue
         count = subject.count(counter)
         before, _, after = entry.partition("{}")
+        unread: list[str] = []
         for key, value in subject.keys.items():
             number = key.removeprefix(before).removesuffix(after) if key.startswith(before) else ""
             if number.isdecimal() and int(number) >= count and not is_comment(value):
-                yield Found(key, f"{counter}={count}, so that {key}={value[:60]!r} is not read")
+                unread.append(key)
+        if unread:
+            verb = "is" if len(unread) == 1 else "are"
+            yield Found(counter, f"{counter}={count}, so that {shown(unread)} {verb} not read")
 
 
 RULES: tuple[Rule, ...] = (
     Rule("missing-entry", Severity.ERROR, "A list has a counter that is larger than the number of its entries.",
          "Add the entry, an empty one if none is meant, or correct the counter.", _missing_entry, stops_load=True),
-    Rule("beyond-counter", Severity.WARNING, "An entry is beyond its list's counter: the controller does not read it.",
-         "Correct the counter, or remove the entry.", _beyond_counter),
+    Rule("beyond-counter", Severity.WARNING, "Entries are beyond their list's counter: the controller ignores them.",
+         "Correct the counter, or remove the entries.", _beyond_counter),
     Rule("nameless-state", Severity.WARNING, "A state has no name.", "Name it, or remove it.", _nameless_state),
 )  # fmt: skip

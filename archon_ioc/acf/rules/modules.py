@@ -21,7 +21,7 @@ _PLACES: Mapping[ModuleType, tuple[int, ...]] = {
 
 
 def _name(kind: ModuleType) -> str:
-    return "empty" if kind is ModuleType.NONE else f"a module {kind.label}"
+    return "empty" if kind is ModuleType.NONE else f"of type {kind.label}"
 
 
 def _keys_of(subject: Subject, slot: int) -> list[str]:
@@ -48,7 +48,8 @@ def _foreign_keys(subject: Subject) -> Iterator[Found]:
         if kind is not ModuleType.NONE:
             keys = [key for key in keys if subject.specs[key] is None and spec_of(key)]
         if keys:
-            yield Found(keys[0], f"slot {slot} is {_name(kind)}, which has no {shown(keys)}")
+            what = "but has keys" if kind is ModuleType.NONE else "but has keys of another type"
+            yield Found(keys[0], f"slot {slot} is {_name(kind)}, {what}: {shown(keys)}")
 
 
 def _other_module(subject: Subject) -> Iterator[Found]:
@@ -61,11 +62,16 @@ def _other_module(subject: Subject) -> Iterator[Found]:
 def _similar_module(subject: Subject) -> Iterator[Found]:
     for slot, expected, actual in _different(subject):
         keys = _keys_of(subject, slot)
-        if all(spec_of(key, actual) or not spec_of(key) for key in keys):
-            what = "all its keys are known to both" if keys else "the file has no key for it"
-            yield Found(
-                f"MOD{slot}_TYPE", f"slot {slot} is {_name(expected)} in the file, {_name(actual)} here; {what}"
-            )
+        if keys and all(spec_of(key, actual) or not spec_of(key) for key in keys):
+            why = f"slot {slot} is {_name(expected)} in the file, {_name(actual)} here; its keys are known to both"
+            yield Found(f"MOD{slot}_TYPE", why)
+
+
+def _other_spare(subject: Subject) -> Iterator[Found]:
+    for slot, expected, actual in _different(subject):
+        if not _keys_of(subject, slot):
+            why = f"slot {slot} is {_name(expected)} in the file, {_name(actual)} here; no key is for it"
+            yield Found(f"MOD{slot}_TYPE", why)
 
 
 def _different(subject: Subject) -> Iterator[tuple[int, ModuleType, ModuleType]]:
@@ -78,7 +84,7 @@ def _different(subject: Subject) -> Iterator[tuple[int, ModuleType, ModuleType]]
 
 def _other_unit(subject: Subject) -> Iterator[Found]:
     own = subject.acf.system
-    for ending, what in (("_ID", "serial numbers"), ("_REV", "revisions"), ("_VERSION", "firmware")):
+    for ending, what in (("_ID", "serial numbers"), ("_REV", "revisions"), ("_VERSION", "firmware versions")):
         keys = [key for key in own if key.endswith(ending) and key.startswith(("BACKPLANE", "MOD"))]
         different = [key for key in keys if _differs(own[key], (subject.system or {}).get(key))]
         if different and subject.system:
@@ -99,9 +105,8 @@ def _module_place(subject: Subject) -> Iterator[Found]:
     for slot, kind in subject.file_modules.items():
         places = _PLACES.get(kind, range(1, 13))
         if slot not in places:
-            yield Found(
-                f"MOD{slot}_TYPE", f"slot {slot} is {_name(kind)}, which works in {', '.join(map(str, places))}"
-            )
+            numbers = ", ".join(map(str, places))
+            yield Found(f"MOD{slot}_TYPE", f"slot {slot} is {_name(kind)}, which works in the slots {numbers}")
 
 
 def _no_keys(subject: Subject) -> Iterator[Found]:
@@ -124,6 +129,8 @@ RULES: tuple[Rule, ...] = (
          "Save [SYSTEM] from the controller again.", _module_place),
     Rule("similar-module", Severity.WARNING, "The controller has another type of module that takes the same keys.",
          "Check that this is the controller that is meant.", _similar_module),
+    Rule("other-spare", Severity.NOTE, "The controller has another module in a slot for which there are no keys.",
+         "Nothing, if the module is not used.", _other_spare),
     Rule("other-unit", Severity.NOTE, "The file was saved on another controller, or before a change of modules.",
          "Check that this is the controller that is meant.", _other_unit),
     Rule("module-without-keys", Severity.NOTE, "A module is installed for which the configuration says nothing.",

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 
 from archon_ioc.acf.finding import Found, Rule, Severity
 from archon_ioc.acf.keyspec import parse_constant
-from archon_ioc.acf.script import STACK_LEVELS, Action, Instruction
+from archon_ioc.acf.script import STACK_LEVELS, Action, Instruction, ScriptProblem
 from archon_ioc.acf.subject import Subject
 
+_QUOTED = re.compile(r"'(\w+)'")
 _WORD = re.compile(r"\w+")
 _LABEL = re.compile(r"\s*(\w+)\s*:")
 _TARGET = re.compile(r"\b(?:GOTO|CALL|RETURN)\s+(\w+)", re.IGNORECASE)
@@ -19,9 +21,33 @@ def _problems(kind: str) -> Callable[[Subject], Iterator[Found]]:
     def look(subject: Subject) -> Iterator[Found]:
         for problem in subject.script_problems:
             if problem.kind == kind:
-                yield Found(problem.key, f"{problem.text[:60]!r}: {problem.why}")
+                yield Found(problem.key, f"{problem.text[:60]!r}: {problem.why}", _suggestion(subject, problem))
 
     return look
+
+
+def _suggestion(subject: Subject, problem: ScriptProblem) -> str:
+    """Return the defined name that is most like the one that is not, as a remedy; empty if none is like it."""
+    words: list[str] = _QUOTED.findall(problem.why) if problem.kind in ("state", "label", "parameter") else []
+    if not words:
+        return ""
+    defined = {"state": _state_names, "label": _label_names}.get(problem.kind, _count_names)
+    known = {name.upper(): name for name in defined(subject)}
+    like: list[str] = get_close_matches(words[0].upper(), list(known), 1, 0.7)
+    return f"Perhaps {known[like[0]]} is meant; otherwise define {words[0]}." if like else ""
+
+
+def _state_names(subject: Subject) -> Iterator[str]:
+    return (subject.keys.get(f"STATE{n}/NAME", "") for n in range(min(subject.count("STATES"), len(subject.keys))))
+
+
+def _label_names(subject: Subject) -> Iterator[str]:
+    return (match.group(1) for text in subject.script_lines.values() if (match := _LABEL.match(text)))
+
+
+def _count_names(subject: Subject) -> Iterator[str]:
+    for kind in ("PARAMETER", "CONSTANT"):
+        yield from (text.partition("=")[0].strip() for _, text in subject.entries(kind))
 
 
 def _unreachable(subject: Subject) -> Iterator[Found]:
@@ -29,7 +55,9 @@ def _unreachable(subject: Subject) -> Iterator[Found]:
         dead = set(range(len(flow.instructions))) - flow.reachable
         for start in sorted(at for at in dead if at - 1 not in dead):
             count = next(n for n in range(len(dead) + 1) if start + n not in dead)
-            yield Found(flow.key(start), f"nothing leads to {count} instruction(s), {flow.label(start)} and on")
+            what = f"instruction {flow.key(start)}" if count == 1 else f"{count} instructions from {flow.key(start)} on"
+            label = flow.name(start)
+            yield Found(flow.key(start), f"nothing leads to {label and f'{label}, '}the {what}")
 
 
 def _other_return(subject: Subject) -> Iterator[Found]:

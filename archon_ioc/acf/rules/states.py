@@ -12,12 +12,15 @@ _USUAL = 0.5  # a module that more states have than not belongs into all
 
 
 def _field_count(subject: Subject) -> Iterator[Found]:
+    wrong: defaultdict[tuple[int, int], list[Output]] = defaultdict(list)
     for output in subject.outputs:
         if not output.has_all_fields:
-            wanted = " or ".join(map(str, FIELDS[output.kind]))
-            yield Found(
-                output.key, f"{output.fields.count} fields in {output.state}, a {output.kind.label} has {wanted}"
-            )
+            wrong[output.slot, output.fields.count].append(output)
+    for (slot, count), outputs in wrong.items():
+        first = outputs[0]
+        wanted = " or ".join(map(str, FIELDS[first.kind]))
+        states = shown([output.state for output in outputs])
+        yield Found(first.key, f"{count} fields in {states}; slot {slot} is of type {first.kind.label} with {wanted}")
 
 
 def _flags(subject: Subject) -> Iterator[Found]:
@@ -28,10 +31,29 @@ def _flags(subject: Subject) -> Iterator[Found]:
 
 
 def _levels(subject: Subject) -> Iterator[Found]:
+    places: dict[str, list[str]] = {}
+    first: dict[str, Output] = {}
     for output in subject.outputs:
-        for channel, level, _, _ in output.fields.clocks:
-            if level and (why := _level_objection(subject, level, -DRIVER_VOLTS, DRIVER_VOLTS)):
-                yield Found(output.key, f"{level!r}, the level of {_clock(subject, output, channel)}, {why}")
+        for clock in output.fields.clocks:
+            if clock.level and not _is_constant(subject, clock.level):
+                places.setdefault(clock.level, []).append(_clock(subject, output, clock.channel))
+                first.setdefault(clock.level, output)
+    for level, clocks in places.items():
+        if why := _level_objection(subject, level, -DRIVER_VOLTS, DRIVER_VOLTS):
+            yield Found(first[level].key, f"{level!r}, the level of {shown(clocks)}, {why}")
+
+
+def _is_constant(subject: Subject, level: str) -> bool:
+    return level.upper() in subject.constants
+
+
+def _constant_levels(subject: Subject) -> Iterator[Found]:
+    levels = {clock.level.upper() for output in subject.outputs for clock in output.fields.clocks}
+    for key, text in subject.entries("CONSTANT"):
+        name = text.partition("=")[0].strip()
+        volts = subject.constants.get(name.upper())
+        if name.upper() in levels and volts is not None and abs(volts) > DRIVER_VOLTS:
+            yield Found(key, f"{name} is {volts:g} V, the level of a clock; those are from -13 to 13 V")
 
 
 def _level_objection(subject: Subject, level: str, low: float, high: float) -> str | None:
@@ -123,6 +145,8 @@ RULES: tuple[Rule, ...] = (
          "Write 0 or 1.", _flags, stops_load=True),
     Rule("state-level", Severity.ERROR, "A clock's level is neither a number nor a constant, or beyond ±13 V.",
          "Correct the level or the constant.", _levels, stops_load=True),
+    Rule("level-constant", Severity.ERROR, "A constant that is a clock's level is beyond ±13 V.",
+         "Correct the constant.", _constant_levels, stops_load=True),
     Rule("state-bias", Severity.ERROR, "A state changes a bias that does not exist, or beyond the module's range.",
          "Correct command, channel and level; 0,1,0.0 changes nothing.", _bias_changes, stops_load=True),
     Rule("state-empty", Severity.WARNING, "A state sets a clock, but says no level.",

@@ -30,7 +30,8 @@ def _bad_value(subject: Subject) -> Iterator[Found]:
         value = subject.keys[key]
         why = spec.objection(value, names) if spec and key not in told else None
         if spec and why:
-            yield Found(key, f"{value[:60]!r} ({spec.meaning[0].lower()}{spec.meaning[1:]}) is {why}")
+            meaning = spec.meaning[0].lower() + spec.meaning[1:]
+            yield Found(key, why if why.startswith("'") else f"{value[:60]!r} ({meaning}) is {why}")
 
 
 def _constant_range(subject: Subject) -> Iterator[Found]:
