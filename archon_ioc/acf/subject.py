@@ -17,7 +17,9 @@ from archon_ioc.config import ScriptConfig
 from archon_ioc.errors import ConfigError
 from archon_ioc.protocol.enums import BackplaneType, ModuleType
 
-_spec_of = lru_cache(1 << 15)(spec_of)  # most keys of one configuration are those of another
+# Most keys of one configuration are those of another.
+_slot_of = lru_cache(1 << 15)(slot_of)
+_spec_of = lru_cache(1 << 15)(spec_of)
 
 _LABEL = re.compile(r"\s*(\w+)\s*:")
 _STATE = re.compile(r"STATE(\d+)/MOD(\d+)")
@@ -62,7 +64,7 @@ class Subject:
         """The keys of each slot that has some, without ``MODm/``."""
         found: dict[int, dict[str, str]] = {}
         for key, value in self.keys.items():
-            slot = slot_of(key)
+            slot = _slot_of(key)
             if slot is not None:
                 found.setdefault(slot, {})[key.partition("/")[2]] = value
         return found
@@ -179,7 +181,7 @@ class Subject:
 
     def type_of(self, key: str) -> ModuleType | None:
         """Return the type of the module that a key is of, None where that is not known."""
-        found = self.modules.get(slot_of(key) or 0) if key.startswith("MOD") else None
+        found = self.modules.get(_slot_of(key) or 0) if key.startswith("MOD") else None
         return None if found in (ModuleType.NONE, ModuleType.UNKNOWN) else found
 
     @cached_property

@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from archon_ioc.acf.finding import Found, Rule, Severity
@@ -35,7 +36,12 @@ class _Bias(NamedTuple):
         return re.sub(r"_V(\d+)$", rf"_{what}\1", self.key)
 
 
-def _biases(subject: Subject) -> Iterator[_Bias]:
+@lru_cache(1)
+def _biases(subject: Subject) -> tuple[_Bias, ...]:
+    return tuple(_read_biases(subject))
+
+
+def _read_biases(subject: Subject) -> Iterator[_Bias]:
     for slot, keys in subject.slots.items():
         for name, text in keys.items():
             match = _VOLTS.fullmatch(name)

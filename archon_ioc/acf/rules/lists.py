@@ -1,5 +1,7 @@
 """Rules on lists: whether the counters fit the entries."""
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 
 from archon_ioc.acf.finding import Found, Rule, Severity
@@ -7,6 +9,7 @@ from archon_ioc.acf.keyspec import is_comment
 from archon_ioc.acf.rules.values import shown
 from archon_ioc.acf.subject import Subject
 
+_ENTRY = re.compile(r"((?:MOD\d+/)?[A-Z_]+)(\d+)(|/NAME)")
 _LISTS = {
     "LINES": "LINE{}",
     "PARAMETERS": "PARAMETER{}",
@@ -41,19 +44,22 @@ def _nameless_state(subject: Subject) -> Iterator[Found]:
 
 
 def _beyond_counter(subject: Subject) -> Iterator[Found]:
+    entries = _numbered(subject)
     for counter, entry in _lists(subject):
-        if counter not in subject.keys:
-            continue
         count = subject.count(counter)
-        before, _, after = entry.partition("{}")
-        unread: list[str] = []
-        for key, value in subject.keys.items():
-            number = key.removeprefix(before).removesuffix(after) if key.startswith(before) else ""
-            if number.isdecimal() and int(number) >= count and not is_comment(value):
-                unread.append(key)
-        if unread:
+        unread = [key for key, n in entries.get(entry, ()) if n >= count and not is_comment(subject.keys[key])]
+        if counter in subject.keys and unread:
             verb = "is" if len(unread) == 1 else "are"
             yield Found(counter, f"{counter}={count}, so that {shown(unread)} {verb} not read")
+
+
+def _numbered(subject: Subject) -> dict[str, list[tuple[str, int]]]:
+    """Return the entries of all lists and their numbers, by the form of their keys."""
+    found: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for key in subject.keys:
+        if match := _ENTRY.fullmatch(key):
+            found[f"{match.group(1)}{{}}{match.group(3)}"].append((key, int(match.group(2))))
+    return found
 
 
 RULES: tuple[Rule, ...] = (

@@ -166,9 +166,9 @@ def _constant_names(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def _unused_constant(subject: Subject) -> Iterator[Found]:
-    lists = ("PARAMETER", "CONSTANT", "TAPLINE")
-    texts = (text for key, text in subject.keys.items() if not key.startswith(lists) and "LABEL" not in key)
-    words = {word.upper() for text in texts if text[:1] != "#" for word in _WORD.findall(text)}
+    users = ("LINE", "STATE", "MOD")
+    texts = (text for key, text in subject.keys.items() if key.startswith(users) and "LABEL" not in key)
+    words = set(_WORD.findall("\n".join(text for text in texts if text[:1] != "#").upper()))
     for key, name in _constant_names(subject):
         if name.upper() not in words:
             yield Found(key, f"nothing uses the constant {name}")
