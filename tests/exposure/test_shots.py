@@ -224,6 +224,7 @@ async def test_what_could_not_be_stopped_is_stopped_when_the_link_is_back(bench)
     state = bench.camera.state
     assert (state.outcome, state.shutter_open) == (Outcome.FAILED, True)
     assert state.message.startswith("Acquisition aborted, but the timing script could not be stopped: ")
+    bench.device.advance(bench.sim.now)
     assert bench.device.timing.is_integrating
     await bench.until(lambda state: state.outcome is Outcome.ABORTED)
     assert bench.camera.state.message == "The timing script is stopped now"
