@@ -61,7 +61,7 @@ def show(file: Path) -> None:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def check(file: Path, host: str | None, port: int, form: str) -> None:
     """Find mistakes in FILE before the detector does. The exit code is 1 if there are errors."""
-    checked = Acf.read(file)
+    checked = Acf.read(file, strict=False)
     system = asyncio.run(_system_of(host, port)) if host else None
     findings = findings_of(checked, system)
     click.echo(_as_json(checked, findings) if form == "json" else _as_text(checked, findings))

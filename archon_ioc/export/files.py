@@ -1,14 +1,16 @@
-"""Which files are generated from the rows and the catalogue, and whether those of a folder are up to date."""
+"""Which files are generated from rows, rules and the catalogue, and whether those of a folder are up to date."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from archon_ioc.acf import check
 from archon_ioc.acf.catalogue import GROUPS
 from archon_ioc.config import SiteConfig
-from archon_ioc.export import acf_keys, db, markdown
-from archon_ioc.pvs.camera_rows import CAMERA_ROWS, FITS_ROWS, IMAGE_ROWS
+from archon_ioc.export import acf_check, acf_keys, db, markdown
+from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS
+from archon_ioc.pvs.file_rows import FITS_ROWS
 from archon_ioc.pvs.row import Pv
 
 Tables = Sequence[tuple[str, Sequence[Pv[Any, Any]]]]
@@ -43,6 +45,7 @@ def exported() -> dict[str, str]:
         "db/archonCamera.template": db.template(CAMERA_TABLES),
         "db/archonController.template": db.template(CONTROLLER_TABLES),
         "db/archon.substitutions": _SUBSTITUTIONS,
+        "docs/reference/acf-check.md": acf_check.page(check.GROUPS),
         "docs/reference/acf-keys.md": acf_keys.page(GROUPS),
         "docs/reference/pvs.md": markdown.page((*CAMERA_TABLES, *CONTROLLER_TABLES)),
     }
