@@ -1,4 +1,4 @@
-"""Measure how fast the program is: ``python benchmarks/run.py [fetch|upload|start|image|rate|all]``.
+"""Measure how fast the program is: ``python benchmarks/run.py [fetch|upload|start|image|rate|progress|all]``.
 
 Prints a table. What the figures mean: docs/reference/performance.md.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import fetch
 import image
+import progress
 import rate
 import start
 import timing
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Figure]]] = {
     "image": image.measure,
     "timing": timing.measure,
     "rate": rate.measure,
+    "progress": progress.measure,
 }
 COMPARED = {"fetch", "upload"}
 """Those in which the peer takes part."""

@@ -19,6 +19,7 @@ RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
         ("image", "100 x 40: last pixel to end of Acquire"),
         ("timing", "demonstration, 2048 x 2048 per tap: core / reference"),
         ("rate", "frames per second, fetched"),
+        ("progress", "readout: true"),
     ],
 )
 def test_benchmark_measures(what: str, figure: str, tmp_path: Path) -> None:
