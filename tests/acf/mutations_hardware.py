@@ -146,9 +146,9 @@ def order(plot: Plot) -> Mutant | None:
 
 def misspelt_key(plot: Plot) -> Mutant | None:
     """Misspell a key, or leave it out."""
-    needless = "IP$|BIGBUF|LINESCAN|FANDISABLE|POWERON|APPLYALL|ADX|PCLK|RAW|TRIG"
-    key = plot.pick(rf"(?!{needless})[A-Z]+[12]?|MOD\d+/[A-Z_]+\d+", lambda _: True) or ""
-    if "VCPU_LINE" in key or "LABEL" in key:
+    needless = "IP$|BIGBUF|LINESCAN|FANDISABLE|POWERON|APPLYALL|ADX|PCLK|TRIGIN|CONSTANTS"
+    key = plot.pick(rf"(?!{needless})[A-Z]+[12]?|MOD\d+/[A-Z_]+\d*|STATE\d+/(?!NAME)\w+", lambda _: True) or ""
+    if re.search(r"VCPU_LINE\d|LABEL", key):
         return None
     plot.changes[key] = None
     if plot.chance.random() < 0.3:

@@ -102,6 +102,13 @@ def _missing_outputs(subject: Subject) -> Iterator[Found]:
                 yield Found(f"STATE{number}/MOD{slot}", f"{count} of {len(states)} states have it, state {number} not")
 
 
+def _no_control(subject: Subject) -> Iterator[Found]:
+    for state in subject.program.states.values() if subject.program else ():
+        key = f"STATE{state.number}/CONTROL"
+        if key not in subject.keys:
+            yield Found(key, f"there is no {key}, so that {state.name} may do anything to FRAME, LINE, PIXEL and INT")
+
+
 def _set_channels(subject: Subject) -> dict[int, dict[int, list[str]]]:
     """Return by slot and clock the states that set it."""
     found: defaultdict[int, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -155,6 +162,7 @@ RULES: tuple[Rule, ...] = (
          "Write 0 into the clock's last field, or remove the level.", _kept_levels),
     Rule("state-incomplete", Severity.WARNING, "A state says nothing for a module that most states have.",
          "Add it; to keep all outputs write empty levels with keep 1.", _missing_outputs),
+    Rule("state-control", Severity.WARNING, "A state has no CONTROL.", "Add it: 0,3F changes nothing.", _no_control),
     Rule("clock-disabled", Severity.WARNING, "States set a clock that no enabled output follows.",
          "Enable the output, or remove the clock from the states.", _disabled_clocks),
     Rule("clock-idle", Severity.NOTE, "An output is enabled that no state ever sets.",

@@ -1,6 +1,6 @@
 """Rules on single keys: what the catalogue of keys says of their values, and which are missing or unknown."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from itertools import product
@@ -14,6 +14,16 @@ from archon_ioc.protocol.enums import ModuleType
 
 _REQUIRED = ("PIXELCOUNT", "LINECOUNT")
 _EXPECTED = ("LINES", "STATES", "PARAMETERS", "TAPLINES", "FRAMEMODE", "SAMPLEMODE", "SHP1", "SHP2", "SHD1", "SHD2")
+_TOGETHER = (
+    ("TRIGOUTFORCE", "TRIGOUTLEVEL", "TRIGOUTINVERT"),
+    ("RAWENABLE", "RAWSEL", "RAWSTARTLINE", "RAWENDLINE", "RAWSTARTPIXEL", "RAWSAMPLES"),
+)
+_MODULE_TOGETHER = (
+    ("PREAMPGAIN", "CLAMP1"),
+    ("HEATERUPDATETIME", "HEATERAENABLE"),
+    ("DIO_POWER", "DIO_SOURCE1"),
+    ("VCPU_LINES", "VCPU_INREG0"),
+)
 _SHOWN = 3
 
 
@@ -65,17 +75,20 @@ def _missing_key(subject: Subject) -> Iterator[Found]:
     for key in _EXPECTED:
         if key not in subject.keys:
             yield Found(key, f"there is no {key}; what the controller takes instead is not documented")
+    for missing in _missing_of(subject.keys, _TOGETHER):
+        yield Found(missing, f"there is no {missing}, but others of its kind")
     for slot, keys in subject.slots.items():
         kind = subject.type_of(f"MOD{slot}/LABEL1")
-        for missing in _missing_of(slot, keys, kind) if kind else ():
-            yield Found(missing, f"there is no {missing}, but others of its kind")
+        for missing in _missing_of(keys, (*_families(kind), *_MODULE_TOGETHER)) if kind else ():
+            yield Found(f"MOD{slot}/{missing}", f"there is no MOD{slot}/{missing}, but others of its kind")
 
 
-def _missing_of(slot: int, keys: Mapping[str, str], kind: ModuleType) -> Iterator[str]:
-    for instances in _families(kind):
-        absent = [name for name in instances if name not in keys]
-        if len(absent) < len(instances):
-            yield from (f"MOD{slot}/{name}" for name in absent)
+def _missing_of(keys: Mapping[str, str], families: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the keys that are not there, of families of which some are."""
+    for family in families:
+        absent = [name for name in family if name not in keys]
+        if len(absent) < len(family):
+            yield from absent
 
 
 @cache

@@ -25,6 +25,7 @@ CASES = (
     Case("state-empty", "STATE1/MOD3", {"STATE1/MOD3": ",1,0" + _HOLD[4:]}, "no level"),
     Case("state-kept", "STATE1/MOD3", {"STATE1/MOD3": "S_LOW,1,1" + _HOLD[4:]}, "S_LOW has no effect"),
     Case("state-incomplete", "STATE1/MOD3", {"STATE1/MOD3": None}),
+    Case("state-control", "STATE1/CONTROL", {"STATE1/CONTROL": None}),
     Case("clock-disabled", "MOD3/ENABLE4", {"MOD3/ENABLE4": "0"}, "set SW, which is not enabled"),
     Case("clock-disabled", "MOD3/ENABLE4", {"MOD3/SOURCE4": "3"}),
     Case("clock-idle", "MOD3/ENABLE8", {"MOD3/ENABLE8": "1"}),

@@ -17,6 +17,8 @@ CASES = (
     Case("missing-key", "SHP1", {"SHP1": None}),
     Case("missing-key", "MOD9/HVHC_ORDER2", {"MOD9/HVHC_ORDER2": None}, "but others of its kind"),
     Case("missing-key", "MOD2/HEATERALIMIT", {"MOD2/HEATERALIMIT": None}),
+    Case("missing-key", "RAWENABLE", {"RAWENABLE": None}),
+    Case("missing-key", "MOD5/PREAMPGAIN", {"MOD5/PREAMPGAIN": None}),
     Case("unknown-key", "PIXELCUONT", {"PIXELCUONT": "560"}, "but PIXELCOUNT is"),
     Case("unknown-key", "MOD3/LABLE1", {"MOD3/LABLE1": "S1"}),
 )
