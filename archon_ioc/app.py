@@ -26,8 +26,9 @@ from archon_ioc.exposure.picture import Exposure
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.image import geometry, header
 from archon_ioc.live import Live
-from archon_ioc.pvs.camera_rows import CAMERA_ROWS, FITS_ROWS, IMAGE_ROWS
+from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS, IocState
+from archon_ioc.pvs.file_rows import FITS_ROWS
 from archon_ioc.pvs.render import Table
 from archon_ioc.pvs.row import Pixels, Pv
 from archon_ioc.pvs.source import OwnPvs

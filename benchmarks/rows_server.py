@@ -12,8 +12,9 @@ from turns import answer
 from archon_ioc import app
 from archon_ioc.config import ControllerConfig, SiteConfig
 from archon_ioc.exposure.operations import Operations
-from archon_ioc.pvs.camera_rows import CAMERA_ROWS, FITS_ROWS
+from archon_ioc.pvs.camera_rows import CAMERA_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS
+from archon_ioc.pvs.file_rows import FITS_ROWS
 from archon_ioc.pvs.render import Table
 from archon_ioc.serve.ca import CaServer
 

@@ -11,7 +11,8 @@ from archon_ioc.driver.controller import ArchonController
 from archon_ioc.errors import ArchonError
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.operations import Operations
-from archon_ioc.pvs.camera_rows import CAMERA_ROWS, FITS_ROWS, IMAGE_ROWS
+from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
+from archon_ioc.pvs.file_rows import FITS_ROWS
 from archon_ioc.pvs.render import reading
 from archon_ioc.pvs.row import Pv
 

@@ -11,7 +11,8 @@ import pytest
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.pvs.array_rows import DATA_TYPES
-from archon_ioc.pvs.camera_rows import CAMERA_ROWS, FITS_ROWS, IMAGE_ROWS, detector_state
+from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS, detector_state
+from archon_ioc.pvs.file_rows import FITS_ROWS
 from archon_ioc.pvs.render import reading
 from archon_ioc.pvs.row import Choice, Pv, Record, Severity
 
