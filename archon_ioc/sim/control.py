@@ -167,9 +167,9 @@ async def converse(client: socket.socket, operator: Operator) -> None:
         if len(pending) > _LONGEST_LINE:
             return
         for line in lines:
-            if text := line.decode("latin-1").strip():
+            if text := line.decode(errors="replace").strip():
                 answer = "\n".join([*await operator.answer(text), ""])
-                await loop.sock_sendall(client, answer.encode("latin-1", "replace"))
+                await loop.sock_sendall(client, answer.encode())
 
 
 def _choice(word: str, choices: dict[str, bool]) -> bool:

@@ -8,6 +8,12 @@ from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.power import PowerSequence, step_level
 
 
+@pytest.fixture(autouse=True)
+def one_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a ramp take a second, for round numbers."""
+    monkeypatch.setattr("archon_ioc.sim.power._RAMP_SECONDS", 1.0)
+
+
 def test_power_walks_from_not_configured_to_on() -> None:
     power = PowerSequence(Faults())
     assert power.state(0) is Power.NOT_CONFIGURED
@@ -148,3 +154,11 @@ def test_after_a_restart_a_configuration_is_needed() -> None:
     assert power.state(1) is Power.NOT_CONFIGURED
     with pytest.raises(StateError, match="APPLYALL"):
         power.switch_on(1)
+
+
+def test_a_ramp_is_over_when_others_look_once_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    power = PowerSequence(Faults())
+    power.configure(0)
+    power.switch_on(0)
+    assert (power.state(0.8), power.state(0.9)) == (Power.INTERMEDIATE, Power.ON)

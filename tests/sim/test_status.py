@@ -245,6 +245,12 @@ def test_constants_are_known_to_the_modules(box: Box) -> None:
     assert box.read(2).modules[4].biases["LVLC1"].volts == pytest.approx(7, abs=0.1)
 
 
+@pytest.fixture(autouse=True)
+def one_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a ramp take a second, for round numbers."""
+    monkeypatch.setattr("archon_ioc.sim.power._RAMP_SECONDS", 1.0)
+
+
 ORDERED = {"MOD4/LVLC_V1": "6", "MOD4/LVLC_ORDER1": "1", "MOD9/HVHC_V1": "20", "MOD9/HVHC_ORDER1": "3"}
 
 
