@@ -48,8 +48,7 @@ class SimArchon:
         self._booted_at = self._now = now
         self._frames = FrameBuffers(self.faults)
         self._lost_clock = self._dead_leader = False
-        self.is_led = False
-        """Whether it has the clock of another controller, and ignores Trigger In."""
+        self._is_led = False
         self.sync_out: Callable[[Edge, float], None] | None = None
         """Is told what happens at SYNCOUT and when; None without a cable."""
         self.boots = 0
@@ -89,6 +88,16 @@ class SimArchon:
     def is_rev_h(self) -> bool:
         """Whether the backplane is a Rev H: it serves more clients and echoes references as they are."""
         return int(self._system["BACKPLANE_REV"]) >= _REV_H
+
+    @property
+    def is_led(self) -> bool:
+        """Whether it has the clock of another controller, and ignores Trigger In."""
+        return self._is_led
+
+    @is_led.setter
+    def is_led(self, is_led: bool) -> None:
+        self._is_led = is_led
+        self._apply_triggers(self._since_boot(self._now))
 
     def set_instant(self) -> None:
         """Let integrations, readouts and ramps take no time from now on."""

@@ -20,8 +20,14 @@ class Edge(Enum):
 class Unit(Protocol):
     """A controller with both connectors."""
 
-    is_led: bool
-    """Whether something is at SYNCIN."""
+    @property
+    def is_led(self) -> bool:
+        """Whether something is at SYNCIN."""
+        ...
+
+    @is_led.setter
+    def is_led(self, is_led: bool) -> None: ...
+
     sync_out: Callable[[Edge, float], None] | None
     """Is told what happens at SYNCOUT and when; None without a cable."""
 

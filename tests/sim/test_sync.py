@@ -124,6 +124,14 @@ def test_followers_ignore_trigger_in(slow: Acf) -> None:
     assert (leader.timing.is_held, follower.timing.is_held) == (True, False)
 
 
+def test_a_cable_ends_what_trigger_in_holds(slow: Acf) -> None:
+    held = slow.with_values({"TRIGINENABLE": "1", "TRIGININVERT": "1"})
+    leader, follower = units = [SimArchon(held, applied=True) for _ in range(2)]
+    assert follower.timing.is_held
+    SyncSet(units)
+    assert (leader.timing.is_held, follower.timing.is_held) == (True, False)
+
+
 def test_with_a_dead_leader_no_frame_ever_comes(trio: Set) -> None:
     trio.units[0].faults.sync_dead = True
     trio.tell(0, "FRAME")
