@@ -25,6 +25,8 @@ class ControllerConfig(_Model):
     port: int = Field(default=4242, ge=1, le=65535)
     acf: Path | None = None
     """Configuration file offered in ArchonConfigFile; it is never loaded by itself."""
+    check: Literal["refuse", "warn", "off"] = "refuse"
+    """Before an ACF is loaded: check it and refuse what is dangerous, only tell what is found, or do nothing."""
     status_period: Seconds = 1.0
     """Seconds between two STATUS requests."""
     frame_period: Seconds = 0.02
@@ -73,6 +75,24 @@ class FilesConfig(_Model):
     template: str = "%s%s_%4.4d.fits"
     state: Path = Path("state")
     """Folder in which settings and the next file number are kept across restarts."""
+    layout: Literal["ccd", "mef", "controller"] = "ccd"
+    """A file per CCD, a file per CCD with an extension per amplifier, or a file with an extension per CCD."""
+    compression: Literal["none", "gzip", "rice"] = "none"
+    checksum: Literal["none", "md5", "sha1", "sha256"] = "none"
+    """Sum that is written to a file of its own beside each image."""
+    date_folder: Literal["none", "mjd", "sjd", "date"] = "none"
+    """Folder of the night below ``path``."""
+    sjd_offset: float = Field(default=0.0, ge=-1.0, le=1.0)
+    """Days: the field ``{sjd}`` is the whole part of MJD plus this."""
+    hemisphere: Literal["", "n", "s"] = ""
+    """What the field ``{hemisphere}`` of a file name stands for."""
+
+
+CardValue = str | int | float | bool
+Cards = dict[str, tuple[CardValue, str]]
+"""Keyword to value and comment."""
+StatusCards = dict[str, tuple[str, str] | tuple[str, str, int]]
+"""Keyword to a field of STATUS or SYSTEM, comment, and the number of digits to round to."""
 
 
 class DetectorConfig(_Model):
@@ -87,6 +107,26 @@ class DetectorConfig(_Model):
     """Electrons per ADU, one number per tap or one for all."""
     read_noise: tuple[float, ...] = ()
     """Electrons, one number per tap or one for all."""
+    prescan: int | None = Field(default=None, ge=0)
+    """Unbinned pixels that each tap reads in a line before those of the light area; by default none."""
+    overscan: int | None = Field(default=None, ge=0)
+    """Unbinned pixels that each tap reads in a line after them; by default those of the timing script's window."""
+    overscan_lines: int | None = Field(default=None, ge=0)
+    """Unbinned lines that each tap reads after the light area; by default those of the timing script's window."""
+    flip_x: bool = False
+    flip_y: bool = False
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees by which the image is turned counterclockwise, after it was flipped."""
+    position: tuple[int, int] = (0, 0)
+    """Unbinned pixels: where the first column and row of the image are in the mosaic of all CCDs, from 0."""
+    exclude: bool = False
+    """Whether there are no images of this CCD."""
+    cards: Cards = {}
+    """Header cards of this CCD only."""
+    status: StatusCards = {}
+    """Header cards of this CCD only, from what the controller says."""
+    saturation: int | None = Field(default=None, ge=1)
+    """ADU from which on the quick look counts a pixel as saturated; by default the end of the ADC's scale."""
 
 
 class HeaderConfig(_Model):
@@ -94,8 +134,10 @@ class HeaderConfig(_Model):
 
     observatory: str = ""
     instrument: str = ""
-    cards: dict[str, tuple[str | int | float | bool, str]] = {}
+    cards: Cards = {}
     """Further cards: keyword to value and comment."""
+    status: StatusCards = {}
+    """Further cards from what the controller says."""
 
 
 class ShutterConfig(_Model):

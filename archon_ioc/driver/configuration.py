@@ -13,6 +13,7 @@ from archon_ioc.acf.keys import apply_for
 from archon_ioc.config import ScriptConfig
 from archon_ioc.driver import adoption, upload
 from archon_ioc.driver.connection import Connection
+from archon_ioc.driver.inspection import inspect
 from archon_ioc.driver.keeper import Keeper
 from archon_ioc.driver.state import ConfigState, Progress, Step
 from archon_ioc.driver.timing import Timing
@@ -38,6 +39,7 @@ class Configuration:
         self._timing = timing
         self._names = names
         self._original: Acf | None = None  # as it was loaded; the state's has the changes since
+        self._remarks = ""  # what the check found when it was loaded
         self._complaints: dict[str, str] = {}  # what else is not as the state says, by subject
         self._is_torn = False  # the memory may hold a mixture, or something else than what is applied
 
@@ -67,7 +69,7 @@ class Configuration:
         """Replace the configuration memory, verify it, and apply all or the modules in ``slots``.
 
         Raises:
-            ConfigError: if the file is wrong, or what was written cannot be read back.
+            ConfigError: if the file is wrong or refused, or what was written cannot be read back.
             InputError: for an override of a key that the ACF does not have, or a slot that is none.
             RejectedError: if a line or an apply is refused; the state then says that nothing is sure.
         """
@@ -77,13 +79,14 @@ class Configuration:
         applies = [commands.apply_module(slot) for slot in slots]
         async with self._keeper.undisturbed():
             connection = self._keeper.connection
+            self._remarks = await inspect(acf, self._keeper.state.system, self._keeper.config, self._names)
             self._is_torn = True
             self._take(None)
             self._tell(ConfigState.LOADING, f"loading {_label(acf)}")
             with self._sure(f"{_label(acf)} is not fully loaded"):
                 async with self._keeper.explaining():
                     await upload.write_config(connection, acf, self._report)
-                self._tell(ConfigState.LOADED, f"{_label(acf)} is loaded, not applied")
+                self._tell(ConfigState.LOADED, self._remarked(f"{_label(acf)} is loaded, not applied"))
                 if apply_all:
                     await self._apply_all(acf)
                 for command in applies:
@@ -150,7 +153,7 @@ class Configuration:
             changed = await upload.differing_keys(connection, acf, self._changed_since_load(acf))
             if not changed:
                 if not adoption.is_configured(state):
-                    self._tell(ConfigState.LOADED, f"{_label(acf)} is loaded, not applied")
+                    self._tell(ConfigState.LOADED, self._remarked(f"{_label(acf)} is loaded, not applied"))
                 return
             log.warning("%s: the configuration was changed: %s", self._keeper.config.name, ", ".join(changed))
         await self._adopt(await self._read(connection))
@@ -174,6 +177,7 @@ class Configuration:
         """Take over what the controller's memory holds: after a restart of this program all goes on."""
         finding = await adoption.judge(found, self._keeper.state, self._names)
         self._take(finding.acf)
+        self._remarks = ""
         self._tell(finding.config, finding.message)
         self._tell_doubts()
 
@@ -183,7 +187,7 @@ class Configuration:
         await self._keeper.request(commands.apply_all())
         self._complaints.clear()
         self._keeper.update(doubtful=frozenset())
-        self._tell(ConfigState.APPLIED, f"{_label(acf)} is applied")
+        self._tell(ConfigState.APPLIED, self._remarked(f"{_label(acf)} is applied"))
 
     async def _see_power_off(self) -> None:
         """Wait until STATUS, which is older than a reply, shows that APPLYALL has switched the CCD power off."""
@@ -251,7 +255,7 @@ class Configuration:
         if reasons:
             self._tell(ConfigState.MODIFIED, "; ".join(reasons))
         elif state.config is ConfigState.MODIFIED:
-            self._tell(ConfigState.APPLIED, f"{_label(self.require())} is applied")
+            self._tell(ConfigState.APPLIED, self._remarked(f"{_label(self.require())} is applied"))
 
     async def _use(self, window: Window, original: Acf) -> None:
         entries = window.entries(original, self._names)
@@ -293,6 +297,9 @@ class Configuration:
 
     def _report(self, progress: Progress) -> None:
         self._keeper.update(upload=progress)
+
+    def _remarked(self, message: str) -> str:
+        return f"{message}; {self._remarks}" if self._remarks else message
 
     def _tell(self, state: ConfigState, message: str) -> None:
         log.info("%s: %s", self._keeper.config.name, message)

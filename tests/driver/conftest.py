@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,8 @@ def make_lab(acf: Acf) -> MakeLab:
         kind: type[Witness] = Witness,
         **config: Any,
     ) -> AsyncIterator[Lab]:
-        device = kind(flash, applied=applied)
+        # Without a configuration it has the modules that the tests' one is for.
+        device = kind(flash or replace(acf, keys={}), applied=applied and flash is not None)
         async with SimServer(device, speed=speed, latency=0.0, scene=TestPattern()) as server:
             settings = ControllerConfig(**(QUICK | config))
             archon = ArchonController("127.0.0.1", server.port, config=settings, script=script)

@@ -139,7 +139,7 @@ async def test_a_rejected_line_is_named_with_the_reason(make_lab: MakeLab, acf: 
 
 
 async def test_a_configuration_that_the_controller_does_not_understand(make_lab: MakeLab, acf: Acf) -> None:
-    async with make_lab() as lab:
+    async with make_lab(check="warn") as lab:
         with pytest.raises(RejectedError, match="Nowhere"):
             await lab.archon.write_config(acf.with_value("LINE13", "HOLD; GOTO Nowhere"), applyall=True)
         assert lab.config is ConfigState.ERROR

@@ -54,7 +54,7 @@ async def test_a_script_that_cannot_be_compiled_has_no_times(
     make_lab: Any, acf: Acf, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    async with make_lab() as lab:
+    async with make_lab(check="off") as lab:
         await lab.archon.live.until(is_timed, 5)
         wrong = acf.with_value("LINE0", "NOWHERE; GOTO Nothing")
         await lab.archon.write_config(wrong)
