@@ -67,7 +67,7 @@ def _figures(acf: Acf, truth: Mapping[str, float], found: Mapping[str, Any], sec
         Figure("readout: largest error of the progress", _worst_progress(told, began, ended), "%", at_most=_GOAL),
         Figure("fetch: expected at 100 MiB/s", fetch, "s"),
         Figure("fetch: took", fetched, "s"),
-        Figure("fetch: largest error of the progress", _fetch_error(told), "%", at_most=_GOAL),
+        Figure("fetch: error of the end by the last progress", _fetch_error(told), "%", at_most=_GOAL),
         Figure("news about time left", len(left)),
     ]  # fmt: skip
 
@@ -88,14 +88,14 @@ def _worst_progress(told: list[tuple[float, str, float]], began: float, ended: f
 
 
 def _fetch_error(told: list[tuple[float, str, float]]) -> float:
-    """Return how far the progress of the fetch was from going evenly to its end, in percent of the whole."""
+    """Return by how much the last progress before its end misses the end of the fetch, in percent of the whole."""
     shown = [(at, value) for at, name, value in told if name == "ArchonFetchProgress"]
-    begins = [n for n, (_, value) in enumerate(shown) if value < 100]
-    if len(begins) < 2:
+    running = [n for n, (_, value) in enumerate(shown) if value < 100]
+    if len(running) < 2:
         return 0.0
-    (first, low), end = shown[begins[0]], shown[begins[-1] + 1][0]
-    even = [low + (100 - low) * (at - first) / (end - first) for at, _ in shown[begins[0] : begins[-1] + 1]]
-    return max(abs(value - there) for (_, value), there in zip(shown[begins[0] : begins[-1] + 1], even, strict=True))
+    (began, low), (at, value), (ended, _) = shown[running[0]], shown[running[-1]], shown[running[-1] + 1]
+    foretold = began + (at - began) * (100 - low) / (value - low)
+    return 100 * abs(foretold - ended) / (ended - began)
 
 
 @contextmanager

@@ -93,10 +93,14 @@ class _Readout:
         usual = Rehearsal.of(acf, changes, names)
         program, channels = widen(acf, usual.core.program)
         rehearsal = Rehearsal(TimingCore(program, usual.core.parameters), usual.roles)
-        trace = rehearsal.run({usual.roles.exposures: 1, usual.roles.readout: 1})
-        start = Edges(Bit.PIXEL, during=Bit.FRAME).first(trace)
-        if start is None:
+        demand = {usual.roles.exposures: 1, usual.roles.readout: 1}
+        trace = rehearsal.run(demand)
+        starts = list(islice(Edges(Bit.PIXEL, during=Bit.FRAME).ticks(trace), 2))
+        if not starts:
             raise InputError("the timing script reads no frame, so there is nothing to show")
+        if len(starts) > 1:  # it goes on with the next frame by itself
+            trace = rehearsal.start(demand).advance(starts[1])
+        start = starts[0]
         lines = tuple(islice(Edges(Bit.PIXEL, during=Bit.LINE).ticks(trace, start), 3)) or (start,)
         end = lines[1] if len(lines) > 1 else trace.ticks
         pixels = tuple(takewhile(lambda tick: tick < end, Edges(Bit.PIXEL).ticks(trace, start)))

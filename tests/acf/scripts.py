@@ -49,6 +49,25 @@ def script(
     return Acf(keys)
 
 
+FOR_EVER = """
+Main:
+FCLK; CALL Line(3)
+X; GOTO Main
+Line:
+LCLK; CALL Pixel(5)
+X; RETURN Line
+Pixel:
+PCLK; X(7)
+NOPCLK; X(1)
+X; RETURN Pixel
+"""
+"""Reads one frame of 3 lines and 5 pixels after the other, without being asked."""
+
+
+def for_ever() -> Acf:
+    return Acf(script(FOR_EVER, {"Other": 0}).keys | {"PIXELCOUNT": "5", "LINECOUNT": "3"})
+
+
 def demo() -> Acf:
     return Acf.read(ROOT / "config" / "demo.acf")
 

@@ -12,7 +12,7 @@ from archon_ioc.acf.script import ScriptError
 from archon_ioc.errors import InputError
 
 from .reference import Reference
-from .scripts import demo, real, script
+from .scripts import demo, for_ever, real, script
 
 INT, FRAME, LINE, PIXEL = 1, 2, 4, 8
 
@@ -105,6 +105,13 @@ X; RETURN Pixel
     assert readout is not None
     assert (readout.lines, readout.pixels, readout.completes) == (3, 3, True)
     assert (readout.pause, readout.continuous, readout.recovery) == (None, None, None)
+
+
+def test_a_script_that_reads_for_ever_is_timed_by_its_first_frame() -> None:
+    readout = estimate(for_ever()).readout
+    assert readout is not None
+    assert (readout.lines, readout.pixels, readout.completes) == (3, 5, True)
+    assert (readout.period, readout.line) == (Duration(3 * 57 + 2), Duration(57))
 
 
 def test_a_script_may_be_able_to_do_nothing() -> None:

@@ -7,7 +7,7 @@ from archon_ioc.acf.panel import Panel, Span, panels
 from archon_ioc.acf.waveform import Signal
 from archon_ioc.errors import InputError
 
-from .scripts import demo, real, script
+from .scripts import demo, for_ever, real, script
 from .test_estimate import LINE_TICKS, PIXEL_TICKS
 
 
@@ -82,6 +82,11 @@ NOPCLK; GOTO Main
     acf = Acf(script(text, {"ReadOut": 0}).keys | {"PIXELCOUNT": "1", "LINECOUNT": "1"})
     assert [found.span for found in panels(acf)] == [Span.PIXEL, Span.LINE, Span.FRAME]
     assert rises(signal(panel(acf, Span.LINE), "PIXEL")) == [panel(acf, Span.LINE).zero]
+
+
+def test_of_a_script_that_reads_for_ever_one_frame_is_shown() -> None:
+    (stretch,) = panel(for_ever(), Span.FRAME).stretches
+    assert (stretch.start, stretch.end) == (0, 2 + 3 * 57 + 2)
 
 
 def test_a_script_that_reads_nothing_cannot_be_shown() -> None:
