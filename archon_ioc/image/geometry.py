@@ -10,6 +10,7 @@ import numpy.typing as npt
 from archon_ioc.acf.taps import Tap, TapArea, place
 from archon_ioc.config import DetectorConfig
 from archon_ioc.errors import ConfigError, InputError, ReadoutError
+from archon_ioc.image.turn import Turn
 from archon_ioc.protocol.enums import FrameMode, SampleMode
 from archon_ioc.protocol.replies import BufferInfo, Frame
 
@@ -85,7 +86,7 @@ def check_layout(areas: Sequence[TapArea], detectors: Sequence[DetectorConfig]) 
     for detector in detectors:
         if unknown := [tap for tap in detector.taps if tap not in known]:
             problems.append(f"CCD {detector.name}: the ACF has no tap {', '.join(unknown)}")
-        elif len({_width(row) for row in _rows(areas, detector)}) > 1:
+        elif len({_width(row) for row in tap_rows(areas, detector)}) > 1:
             problems.append(f"CCD {detector.name}: its upper and its lower taps differ in width")
         for what, numbers in (("gain", detector.gain), ("read_noise", detector.read_noise)):
             if len(numbers) not in (0, 1, len(detector.taps)):
@@ -95,9 +96,10 @@ def check_layout(areas: Sequence[TapArea], detectors: Sequence[DetectorConfig]) 
 
 
 def split(array: PixelArray, areas: Sequence[TapArea], detectors: Sequence[DetectorConfig]) -> dict[str, PixelArray]:
-    """Return one array per CCD, by name: its upper taps side by side in TAPLINE order, the lower ones below.
+    """Return one array per CCD, by name: its upper taps side by side in TAPLINE order, the lower ones below; turned.
 
-    Neighbouring taps give a view, others a copy. Without detectors the whole frame is one CCD.
+    Neighbouring taps give a view, others a copy. Without detectors the whole frame is one CCD. There are none of
+    excluded CCDs.
 
     Raises:
         ConfigError: if the taps of a CCD are not in ``areas`` (see `check_layout`).
@@ -105,7 +107,11 @@ def split(array: PixelArray, areas: Sequence[TapArea], detectors: Sequence[Detec
     if not detectors:
         return {WHOLE_FRAME: array}
     check_layout(areas, detectors)
-    return {detector.name: _stacked(array, _rows(areas, detector)) for detector in detectors}
+    return {
+        detector.name: Turn.of(detector).array(_stacked(array, tap_rows(areas, detector)))
+        for detector in detectors
+        if not detector.exclude
+    }
 
 
 def crop(array: PixelArray, x: int, y: int, width: int, height: int) -> PixelArray:
@@ -140,8 +146,8 @@ def accumulate(total: npt.NDArray[np.uint32] | None, array: PixelArray) -> npt.N
     return total
 
 
-def _rows(areas: Sequence[TapArea], detector: DetectorConfig) -> list[list[TapArea]]:
-    """The detector's areas: one row of taps, or two in split mode, each in TAPLINE order."""
+def tap_rows(areas: Sequence[TapArea], detector: DetectorConfig) -> list[list[TapArea]]:
+    """Return the areas of a CCD: one row of taps, or two in split mode, each in TAPLINE order."""
     own = sorted((area for area in areas if area.tap.name in detector.taps), key=lambda area: area.index)
     return [[area for area in own if area.y == y] for y in sorted({area.y for area in own})]
 

@@ -234,3 +234,12 @@ def test_the_first_exposure_is_not_changed_by_adding() -> None:
 def test_exposures_of_another_shape_are_not_added() -> None:
     with pytest.raises(ReadoutError, match="cannot be added"):
         geometry.accumulate(np.zeros((2, 2), np.uint32), np.zeros((1, 2), np.uint16))
+
+
+def test_a_ccd_is_turned_as_the_site_says_and_others_may_be_left_out() -> None:
+    frame = marked(4, FrameMode.TOP, 3, 2)
+    areas = geometry.areas_of(buffer(12, 2), TAPS[:4])
+    turned = DetectorConfig(name="turned", taps=(TAPS[0].name,), rotate=180)
+    images = geometry.split(frame, areas, [turned, DetectorConfig(name="b", taps=(TAPS[1].name,), exclude=True)])
+    assert list(images) == ["turned"]
+    assert images["turned"].tolist() == frame[::-1, 2::-1].tolist()
