@@ -138,9 +138,8 @@ async def test_load_a_configuration(bench, make_acf, tmp_path: Path) -> None:
     assert bench.controller.status.power is Power.ON
     await bench.operations.load_config(1)
     status = bench.controller.status
-    assert (status.config, status.power, status.config_message) == (
-        ConfigState.APPLIED, Power.OFF, "new.acf is applied",
-    )  # fmt: skip
+    assert (status.config, status.power) == (ConfigState.APPLIED, Power.OFF)
+    assert status.config_message.startswith("new.acf is applied; the check found 4 errors"), "no AD module is there"
     assert bench.device.applied.line_count == 10
 
 
