@@ -29,6 +29,7 @@ from archon_ioc.live import Live
 from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS, IocState
 from archon_ioc.pvs.file_rows import FITS_ROWS
+from archon_ioc.pvs.quicklook_rows import QUICK_LOOK_ROWS
 from archon_ioc.pvs.render import Table
 from archon_ioc.pvs.row import Pixels, Pv
 from archon_ioc.pvs.source import OwnPvs
@@ -136,7 +137,8 @@ def _tables(site: SiteConfig, camera: Camera, state: Live[IocState], pixels: Pix
         Table(names.image, image_rows, live, operations, _is_linked),
         Table(names.fits, FITS_ROWS, live, operations, _is_linked),
         Table(names.camera, CONTROLLER_ROWS, camera.controller.live, operations, _is_up),
-        Table(names.camera, CAMERA_ROWS, live, operations, _is_linked),
+        # … and so must the quick look, which therefore comes first.
+        Table(names.camera, (*QUICK_LOOK_ROWS, *CAMERA_ROWS), live, operations, _is_linked),
         Table("", IOC_ROWS, state, operations),
     ]
 

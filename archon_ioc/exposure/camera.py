@@ -382,7 +382,8 @@ class Camera:
         settings = self.state.settings
         is_shown = settings.array_callbacks and settings.image_callbacks
         shown = image if is_shown else self.state.shown
-        update(self.live, image=image, shown=shown, images_done=self.state.images_done + 1)
+        done, amplifiers = self.state.images_done + 1, exposure.facts.amplifiers
+        update(self.live, image=image, shown=shown, quick_look=amplifiers, images_done=done)
 
 
 async def _finished(work: Awaitable[None]) -> None:

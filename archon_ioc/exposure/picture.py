@@ -1,7 +1,7 @@
 """Exposure: one image with everything that is known of it, made from a fetched frame."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.state import ControllerState
+from archon_ioc.exposure.glance import glance
 from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.image import geometry, header
@@ -107,11 +108,13 @@ def develop(shot: Shot, state: CameraState, site: SiteConfig) -> Exposure:
     else:
         picture = _windowed(picture, state)
         images = {geometry.WHOLE_FRAME: picture}
+    is_looked_at = state.settings.quick_look
+    amplifiers = glance(shot.pixels, shot.info, state.controller, site, shot.summed) if is_looked_at else ()
     reverse = state.settings.reverse_x, state.settings.reverse_y
     return Exposure(
         picture=geometry.flip(picture, *reverse),
         images={name: geometry.flip(image, *reverse) for name, image in images.items()},
-        facts=_facts(shot, state, site),
+        facts=replace(_facts(shot, state, site), amplifiers=amplifiers),
         settings=state.settings,
         timestamp=shot.moments.started.timestamp(),
     )

@@ -107,6 +107,7 @@ class ExposureSettings:
     array_callbacks: bool = True
     image_callbacks: bool = True
     wait_for_plugins: bool = True
+    quick_look: bool = True
     attributes_file: str = ""
     attributes_macros: str = ""
     files: FileSettings = FileSettings()

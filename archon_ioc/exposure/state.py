@@ -7,6 +7,7 @@ from archon_ioc.config import ShutterConfig
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
 from archon_ioc.exposure.settings import ExposureSettings
+from archon_ioc.image.quicklook import Amplifier
 from archon_ioc.live import Live
 
 
@@ -62,6 +63,7 @@ class CameraState:
     image: ImageState = field(default_factory=ImageState)
     shown: ImageState = field(default_factory=ImageState)
     file: FileState = field(default_factory=FileState)
+    quick_look: tuple[Amplifier, ...] = ()
 
     @property
     def full_size(self) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from archon_ioc import __version__
 from archon_ioc.config import DetectorConfig
 from archon_ioc.errors import ConfigError
+from archon_ioc.image.quicklook import Amplifier
 from archon_ioc.protocol.replies import BufferInfo, DeviceStatus, SystemInfo
 
 Value = str | int | float | bool
@@ -67,6 +68,8 @@ class Facts:
     observatory: str = ""
     instrument: str = ""
     detector: DetectorConfig | None = None
+    amplifiers: tuple[Amplifier, ...] = ()
+    """The quick look at the frame, of all its taps."""
     file_name: str = ""
     version: str = __version__
     extra: Mapping[str, tuple[Value, str]] = field(default_factory=dict[str, tuple[Value, str]])
@@ -94,7 +97,10 @@ def cards(facts: Facts) -> list[Card]:
     """
     check_cards(facts.extra)
     extra = {keyword.upper(): Card(keyword.upper(), *rest) for keyword, rest in facts.extra.items()}
-    ours = [*_exposure(facts), *_times(facts), *_detector(facts), *_controller(facts), *_temperatures(facts)]
+    ours = [
+        *_exposure(facts), *_times(facts), *_detector(facts), *_quick_look(facts), *_controller(facts),
+        *_temperatures(facts),
+    ]  # fmt: skip
     merged = {card.keyword: card for card in ours}
     if len(merged) != len(ours):
         raise ValueError("a keyword is made twice")
@@ -180,6 +186,31 @@ def _amplifiers(keyword: str, taps: tuple[str, ...], numbers: tuple[float, ...],
         return
     for n, (tap, number) in enumerate(zip(taps, numbers, strict=False), start=1):
         yield Card(f"{keyword}{n}", number, f"{comment} of tap {tap}")
+
+
+def _quick_look(facts: Facts) -> Iterator[Card]:
+    """What the amplifiers of this image look like, numbered as their gains are."""
+    found = {amplifier.tap: amplifier for amplifier in facts.amplifiers}
+    taps = facts.detector.taps if facts.detector else tuple(found)
+    shown = [found[tap] for tap in taps if tap in found]
+    if not shown:
+        return
+    yield Card("QLREF", ", ".join(dict.fromkeys(one.reference for one in shown)), "Where bias and noise are from")
+    yield Card("NSATUR", sum(one.saturated for one in shown), "Saturated pixels")
+    for n, tap in enumerate(taps, start=1):
+        if tap in found:
+            yield from amplifier_cards(found[tap], str(n))
+
+
+def amplifier_cards(amplifier: Amplifier, number: str = "") -> Iterator[Card]:
+    """Yield the quick look at one amplifier; ``number`` comes behind the keywords."""
+    tap = amplifier.tap
+    yield Card(f"BIASLV{number}", round(amplifier.bias, 3), f"[adu] Measured bias level of tap {tap}")
+    yield Card(f"NOISE{number}", round(amplifier.noise, 3), f"[adu] Measured read noise of tap {tap}")
+    if amplifier.noise_electrons is not None:
+        yield Card(f"ENOISE{number}", round(amplifier.noise_electrons, 3), f"[electron] The same, tap {tap}")
+    yield Card(f"NSATUR{number}", amplifier.saturated, f"Saturated pixels of tap {tap}")
+    yield Card(f"MEDIAN{number}", amplifier.median, f"[adu] Median of the light area, tap {tap}")
 
 
 def _controller(facts: Facts) -> Iterator[Card]:

@@ -235,7 +235,7 @@ class ArrayChannel(RecordChannel, ca.ChannelNumeric):
         return array
 
     def is_same(self, value: Any) -> bool:
-        return np.array_equal(value, self.value)
+        return np.array_equal(value, self.value, equal_nan=True)
 
 
 class ImageChannel(RecordChannel):

@@ -14,6 +14,7 @@ from archon_ioc.config import DetectorConfig
 from archon_ioc.errors import ConfigError
 from archon_ioc.image import fits
 from archon_ioc.image.header import Card, Facts, Value, cards, check_cards, image_type
+from archon_ioc.image.quicklook import Amplifier
 from archon_ioc.protocol.replies import DeviceStatus, FrameStatus, ModuleStatus, SystemInfo
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -214,3 +215,39 @@ def test_good_cards_pass() -> None:
 )
 def test_image_types_are_words_of_astronomers(frame_type: str, seconds: float, word: str) -> None:
     assert image_type(frame_type, seconds) == word
+
+
+LOOKS = (
+    Amplifier("AD9L", 1000.12345, 3.21987, 3, 100, 1010.5, "overscan", gain=1.5),
+    Amplifier("AD10R", 900.0, 4.0, 4, 100, 901.0, "overscan"),
+    Amplifier("AD11L", 1.0, 1.0, 5, 100, 1.0, "edge lines"),
+)
+
+
+def test_the_quick_look_is_numbered_as_gains_are_and_tells_of_the_own_taps_only() -> None:
+    detector = DetectorConfig(name="b1", taps=("AD10R", "AD1L", "AD9L"))
+    shown = [card for card in cards(replace(FACTS, amplifiers=LOOKS, detector=detector)) if card.keyword in LOOK_CARDS]
+    assert shown == [
+        Card("QLREF", "overscan", "Where bias and noise are from"),
+        Card("NSATUR", 7, "Saturated pixels"),
+        Card("BIASLV1", 900.0, "[adu] Measured bias level of tap AD10R"),
+        Card("NOISE1", 4.0, "[adu] Measured read noise of tap AD10R"),
+        Card("NSATUR1", 4, "Saturated pixels of tap AD10R"),
+        Card("MEDIAN1", 901.0, "[adu] Median of the light area, tap AD10R"),
+        Card("BIASLV3", 1000.123, "[adu] Measured bias level of tap AD9L"),
+        Card("NOISE3", 3.22, "[adu] Measured read noise of tap AD9L"),
+        Card("ENOISE3", 4.83, "[electron] The same, tap AD9L"),
+        Card("NSATUR3", 3, "Saturated pixels of tap AD9L"),
+        Card("MEDIAN3", 1010.5, "[adu] Median of the light area, tap AD9L"),
+    ]
+
+
+def test_without_ccds_the_quick_look_tells_of_all_taps() -> None:
+    shown = {card.keyword: card.value for card in cards(replace(FACTS, amplifiers=LOOKS, detector=None))}
+    assert [shown[f"NSATUR{n}"] for n in ("", 1, 2, 3)] == [12, 3, 4, 5]
+    assert shown["QLREF"] == "overscan, edge lines"
+
+
+LOOK_CARDS = {"QLREF"} | {
+    f"{name}{n}" for name in ("BIASLV", "NOISE", "ENOISE", "NSATUR", "MEDIAN") for n in ("", *"123")
+}

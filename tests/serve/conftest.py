@@ -29,6 +29,7 @@ class State:
     acquire: int = 0
     temperature: float | None = None
     sizes: tuple[int, ...] = (4, 3)
+    levels: tuple[float, ...] = ()
     is_linked: bool = True
     message: str = ""
 
@@ -97,6 +98,7 @@ ROWS: tuple[Pv[State, Target], ...] = (
     Pv(name="Temperature", kind=Float("C", 1, alarms=LIMITS), doc="Temperature", group="Test",
        read=lambda s: s.temperature, rbv=False, linked=True),
     Pv(name="Dimensions", kind=Array(10), doc="Sizes", group="Test", read=lambda s: np.array(s.sizes)),
+    Pv(name="Levels", kind=Array(256, "DOUBLE", "adu"), doc="Levels", group="Test", read=lambda s: s.levels),
     Pv(name="Power", kind=Choice(("Off", "On", "Bad"), {"Bad": Severity.MAJOR}), doc="Power", group="Test",
        read=lambda s: min(s.count, 2), put=Target.set_power, linked=True),
     Pv(name="Crash", kind=Int(), doc="A put with a bug", group="Test",

@@ -216,6 +216,18 @@ async def test_images(client: Any, server: CaServer) -> None:
     assert await client("get('T:cam1:ArrayData', count=2)") == [5, -1]
 
 
+async def test_arrays_of_real_numbers(client: Any, target: Any) -> None:
+    shown = await client("info('T:cam1:Levels_RBV')")
+    assert (shown["severity"], shown["nelm"], shown["units"]) == (0, 256, "adu")
+    assert await client("len(get('T:cam1:Levels_RBV'))") == 0
+    await client("watch('T:cam1:Levels_RBV')")
+    for levels in ((1000.25, float("nan"), 1e9), (7.5,), ()):
+        await client("seen.clear()")
+        target.update(levels=levels)
+        assert await client("wait_for(lambda: seen) and numpy.size(seen[-1][2])") == len(levels)
+        assert await client("str(numpy.atleast_1d(get('T:cam1:Levels_RBV')).tolist())") == str(list(levels))
+
+
 async def test_the_image_of_a_caller_may_change_afterwards(client: Any, server: CaServer) -> None:
     pixels = np.ones(5, dtype=np.uint16)
     await server.publish_image("cam1:ArrayData", pixels, 1.6e9)

@@ -45,6 +45,13 @@ async def test_posting_tells_whether_something_changed() -> None:
     assert channel.timestamp == 1.7e9
 
 
+async def test_an_array_with_an_unknown_number_is_no_news_each_time() -> None:
+    channel = channel_of(Array(3, "DOUBLE"))
+    assert await channel.post(Reading((1.0, float("nan"))), 1.0)
+    assert not await channel.post(Reading((1.0, float("nan"))), 2.0)
+    assert await channel.post(Reading((1.0, 2.0)), 3.0)
+
+
 async def test_an_unknown_value_keeps_the_old_one() -> None:
     channel = channel_of(Float())
     await channel.post(Reading(5.0), 1.0)
