@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / "build" / "peer-venv" / "bin" / "python"
 CLIENT = Path(__file__).parent / "seed_client.py"
 REAL = ROOT.parent / "shared" / "data" / "acf"
-SPEED = 4.0
+SPEED = 2.0  # the client looks 0.2 s after the begin of an exposure of 0.2 s whether the script reads out
 
 Step = dict[str, Any]
 
@@ -149,7 +149,7 @@ async def aborts(story: Story) -> None:
 
 async def test_a_whole_night_with_the_demonstration() -> None:
     path = ROOT / "config" / "demo.acf"
-    async with told(Acf.read(path), path, "IntMS") as story:
+    async with told(Acf.read(path), path, "IntMS", latency=0.25) as story:
         await configures(story)
         await exposes(story)
         await windows(story)
