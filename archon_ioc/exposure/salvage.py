@@ -1,0 +1,87 @@
+"""Salvage: which buffer of a controller holds the frame of an exposure that was left behind. Pure functions."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from archon_ioc.errors import ReadoutError
+from archon_ioc.exposure.journal import Entry
+from archon_ioc.exposure.picture import Moments
+from archon_ioc.protocol.replies import TICK, BufferInfo, FrameStatus
+
+_EARLY = 0.95
+"""A frame that begins before this part of the integration was over belongs to one that was stopped."""
+_SMALL_BUFFER = 512 << 20
+"""Bytes (manual, FRAME): three buffers of this size, or with BIGBUF two larger ones."""
+
+
+def find(entry: Entry, backplane: str, frames: FrameStatus) -> BufferInfo | None:
+    """Return the buffer with an exposure's frame, which may still be being read; None if that is still to come.
+
+    A frame that was seen is the same only with the same number and time. One that nobody saw is the only one that is
+    not among the buffers before the exposure, all others of which are as they were: a restart forgets them.
+
+    Args:
+        entry: the exposure.
+        backplane: the serial number of the controller that answers now.
+        frames: what its FRAME says now.
+
+    Raises:
+        ReadoutError: if the frame cannot be in this controller any more, and why.
+    """
+    if backplane != entry.controller.backplane:
+        raise ReadoutError(f"another controller answers: backplane {backplane}, not {entry.controller.backplane}")
+    seen = entry.frame.timestamp if entry.frame else entry.before.timer
+    if frames.timer < seen:
+        raise ReadoutError("the controller was restarted")
+    return _unseen(entry, frames) if entry.frame is None else _seen(entry.frame, frames)
+
+
+def _seen(frame: BufferInfo, frames: FrameStatus) -> BufferInfo:
+    now = frames.buffer(frame.number)
+    if not now.is_same_frame(frame):
+        raise ReadoutError(f"buffer {frame.number} holds frame {now.frame} now")
+    return now
+
+
+def _unseen(entry: Entry, frames: FrameStatus) -> BufferInfo | None:
+    old = {(buffer.frame, buffer.timestamp) for buffer in entry.before.buffers}
+    fresh = [buffer for buffer in frames.buffers if (buffer.frame, buffer.timestamp) not in old]
+    if not fresh:
+        return None
+    if any(not buffer.frame for buffer in fresh):
+        raise ReadoutError("the controller was restarted")
+    if len(fresh) > 1:
+        numbers = " and ".join(str(buffer.frame) for buffer in fresh)
+        raise ReadoutError(f"frames {numbers} are newer, nobody knows which one it is")
+    return fresh[0]
+
+
+def seconds_left(entry: Entry, frames: FrameStatus) -> float:
+    """Return how long until the first pixel is due, by the controller's clock; negative when that is over."""
+    return entry.seconds + entry.pause - (frames.timer - entry.before.timer) * TICK
+
+
+def moments(entry: Entry, frame: BufferInfo) -> Moments:
+    """Return when an exposure was, as well as the entry and the controller's clock tell."""
+    if entry.moments:
+        return entry.moments
+    to_first_pixel = (frame.timestamp - entry.before.timer) * TICK
+    if entry.triggered:
+        ended = entry.noted + timedelta(seconds=to_first_pixel - entry.pause)
+        return Moments(ended - timedelta(seconds=entry.seconds), ended, entry.seconds, entry.seconds + entry.pause)
+    seconds = entry.seconds
+    if to_first_pixel < _EARLY * seconds:
+        seconds = max(to_first_pixel - entry.pause, 0.0)
+    return Moments(entry.noted, entry.noted + timedelta(seconds=seconds), seconds, to_first_pixel)
+
+
+def in_danger(entries: Iterable[Entry], frames: FrameStatus) -> Entry | None:
+    """Return the exposure whose frame the next one would overwrite, None if there is none."""
+    number = frames.write_buffer % _buffers_in_use(frames) + 1
+    now = frames.buffer(number)
+    return next((entry for entry in entries if entry.frame and now.is_same_frame(entry.frame)), None)
+
+
+def _buffers_in_use(frames: FrameStatus) -> int:
+    first, second, _ = frames.buffers
+    return 2 if abs(second.base - first.base) > _SMALL_BUFFER else 3
