@@ -29,6 +29,16 @@ class Mutant:
     system: Mapping[str, str] | None = None
 
 
+_WORDS: dict[str, set[str]] = {}
+
+
+def _words(acf: Acf) -> set[str]:
+    """Return every word in the values of a file in upper case."""
+    if acf.path not in _WORDS:
+        _WORDS[acf.path] = set(re.findall(r"\w+", "\n".join(acf.keys.values()).upper()))
+    return _WORDS[acf.path]
+
+
 @dataclass
 class Plot:
     """A configuration that is to get a mistake; ``None`` for a value removes the key."""
@@ -65,7 +75,7 @@ class Plot:
 
     def misspelt(self, name: str) -> str:
         """Return ``name`` with a typing mistake, which is no other word of the configuration."""
-        known = {word.upper() for value in self.acf.keys.values() for word in re.findall(r"\w+", value)}
+        known = _words(self.acf)
         while True:
             at = self.chance.randrange(len(name))
             wrong = self.chance.choice(

@@ -61,13 +61,12 @@ def _unreachable(subject: Subject) -> Iterator[Found]:
 
 
 def _other_return(subject: Subject) -> Iterator[Found]:
-    if flow := subject.flow:
-        for routine in flow.routines.values():
-            for at in routine.returns:
-                target = flow.instructions[at].target
-                if target != routine.start:
-                    own, other = flow.label(routine.start), flow.label(target)
-                    yield Found(flow.key(at), f"RETURN {other} ends a call of {own}, so that {own} is not repeated")
+    flow = subject.flow
+    ends = ((routine.start, at) for routine in flow.routines.values() for at in routine.returns) if flow else ()
+    for start, at in ends:
+        if flow and flow.instructions[at].target != start:
+            own, other = flow.label(start), flow.label(flow.instructions[at].target)
+            yield Found(flow.key(at), f"RETURN {other} ends a call of {own}, so that {own} is not repeated")
 
 
 def _no_return(subject: Subject) -> Iterator[Found]:
