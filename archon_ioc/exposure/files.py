@@ -109,8 +109,6 @@ def save(
     facts: header.Facts,
     naming: Naming,
     detectors: Sequence[DetectorConfig] = (),
-    *,
-    checksum: bool = True,
 ) -> tuple[str, ...]:
     """Write one exposure, a file per CCD, and return the files' names. Blocks; for use in a thread.
 
@@ -121,7 +119,6 @@ def save(
         facts: what is known of the exposure; file name and detector are filled in here.
         naming: the parts of the names; with more than one CCD each name gets that of the CCD.
         detectors: the CCDs of the site file.
-        checksum: whether to add the checksums of FITS.
 
     Raises:
         InputError: if the names cannot be made.
@@ -135,7 +132,7 @@ def save(
         for ccd, name in names.items()
     }
     _check_room(list(names.values()), sum(array.nbytes + _HEADER_ROOM for array in images.values()))
-    return _write_all([(names[ccd], images[ccd], cards[ccd]) for ccd in images], checksum=checksum)
+    return _write_all([(names[ccd], images[ccd], cards[ccd]) for ccd in images])
 
 
 def _printed(template: str, arguments: tuple[str | int, ...]) -> str:
@@ -185,11 +182,11 @@ def _check_room(names: Sequence[str], needed: int) -> None:
         raise SaveError(names[0], f"{needed / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free")
 
 
-def _write_all(parts: Sequence[tuple[str, PixelArray, list[header.Card]]], *, checksum: bool) -> tuple[str, ...]:
+def _write_all(parts: Sequence[tuple[str, PixelArray, list[header.Card]]]) -> tuple[str, ...]:
     written: list[str] = []
     for name, array, cards in parts:
         try:
-            fits.write(name, array, cards, checksum=checksum)
+            fits.write(name, [fits.Unit(cards, array)])
         except SaveError as error:
             if written:
                 raise SaveError(error.path, f"{error.reason}; written before: {', '.join(written)}") from error

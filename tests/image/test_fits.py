@@ -26,6 +26,11 @@ CARDS = [Card("EXPOSURE", 7, "Exposure number"), Card("EXPTIME", 1.5, "[s] Expos
 ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200).map(str.strip)
 VALUES = st.integers(-(1 << 62), 1 << 62) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | ASCII
 
+
+def image(cards: list[Card] = CARDS) -> list[fits.Unit]:
+    return [fits.Unit(cards, PIXELS)]
+
+
 WRITER = """
 import os, resource, signal, sys
 import numpy as np
@@ -33,7 +38,7 @@ from archon_ioc.image import fits
 from archon_ioc.errors import SaveError
 {prepare}
 try:
-    fits.write(sys.argv[1], np.zeros((512, 512), np.uint16), [])
+    fits.write(sys.argv[1], [fits.Unit([], np.zeros((512, 512), np.uint16))])
 except SaveError as error:
     sys.exit(f"{{error.path}}: {{error.reason}}")
 """
@@ -64,19 +69,19 @@ def run_writer(path: Path, prepare: str) -> subprocess.CompletedProcess[str]:
 @given(
     arrays(st.sampled_from(["<u2", "<u4"]), array_shapes(min_dims=2, max_dims=2, max_side=40)),
     st.sampled_from([(1, 1), (-1, 1), (1, -1), (2, 3)]),
-    st.booleans(),
 )
-def test_pixels_come_back(array: np.ndarray, steps: tuple[int, int], checksum: bool) -> None:
+def test_pixels_come_back(array: np.ndarray, steps: tuple[int, int]) -> None:
     view = array[:: steps[0], :: steps[1]]
     with tempfile.TemporaryDirectory() as folder:
-        fits.write(Path(folder, "a.fits"), view, CARDS, checksum=checksum)
+        fits.write(Path(folder, "a.fits"), [fits.Unit(CARDS, view)])
         data, header = read(Path(folder, "a.fits"))
         assert Path(folder, "a.fits").stat().st_size % 2880 == 0
     assert data.dtype == array.dtype
     assert data.tolist() == view.tolist()
     size = array.dtype.itemsize
     assert (header["BITPIX"], header["BZERO"], header["BSCALE"]) == (8 * size, 1 << (8 * size - 1), 1)
-    assert ("CHECKSUM" in header, "DATASUM" in header) == (checksum, checksum)
+    assert "CHECKSUM" in header
+    assert "DATASUM" in header
 
 
 @settings(max_examples=60, deadline=None)
@@ -84,7 +89,7 @@ def test_pixels_come_back(array: np.ndarray, steps: tuple[int, int], checksum: b
 def test_cards_come_back(entries: list[tuple[int | float | str, str]]) -> None:
     cards = [Card(f"KEY{n}", value, comment) for n, (value, comment) in enumerate(entries)]
     with tempfile.TemporaryDirectory() as folder:
-        fits.write(Path(folder, "a.fits"), PIXELS, cards)
+        fits.write(Path(folder, "a.fits"), image(cards))
         _, header = read(Path(folder, "a.fits"))
     for card in cards:
         found = header[card.keyword]
@@ -98,8 +103,7 @@ def test_a_long_comment_is_cut_and_a_long_text_goes_on() -> None:
         path = Path(folder, "a.fits")
         fits.write(
             path,
-            PIXELS,
-            [Card("SHORT", 1.5, "c" * 99), Card("LONG", "v" * 199, "comment"), Card("FULL", "v" * 68, "c")],
+            image([Card("SHORT", 1.5, "c" * 99), Card("LONG", "v" * 199, "comment"), Card("FULL", "v" * 68, "c")]),
         )
         _, header = read(path)
         lines = path.read_bytes()[:2880]
@@ -110,13 +114,13 @@ def test_a_long_comment_is_cut_and_a_long_text_goes_on() -> None:
 
 
 def test_the_same_image_makes_the_same_bytes(tmp_path: Path) -> None:
-    fits.write(tmp_path / "a.fits", PIXELS, CARDS)
-    fits.write(tmp_path / "b.fits", PIXELS, CARDS)
+    fits.write(tmp_path / "a.fits", image())
+    fits.write(tmp_path / "b.fits", image())
     assert (tmp_path / "a.fits").read_bytes() == (tmp_path / "b.fits").read_bytes()
 
 
 def test_nothing_but_the_file_is_left(tmp_path: Path) -> None:
-    fits.write(str(tmp_path / "a.fits"), PIXELS, CARDS)
+    fits.write(str(tmp_path / "a.fits"), image())
     assert names(tmp_path) == ["a.fits"]
 
 
@@ -124,7 +128,7 @@ def test_an_existing_file_is_never_touched(tmp_path: Path) -> None:
     path = tmp_path / "a.fits"
     path.write_text("precious")
     with pytest.raises(SaveError, match="it exists already") as caught:
-        fits.write(path, PIXELS, CARDS)
+        fits.write(path, image())
     assert caught.value.path == str(path)
     assert path.read_text() == "precious"
     assert names(tmp_path) == ["a.fits"]
@@ -135,7 +139,7 @@ def test_of_many_writers_of_one_name_one_wins(tmp_path: Path) -> None:
 
     def attempt(n: int) -> int | None:
         try:
-            fits.write(path, np.full((100, 100), n, np.uint16), CARDS)
+            fits.write(path, [fits.Unit(CARDS, np.full((100, 100), n, np.uint16))])
         except SaveError:
             return None
         return n
@@ -154,7 +158,7 @@ def test_of_many_writers_of_one_name_one_wins(tmp_path: Path) -> None:
 def test_a_name_that_cannot_be_made_is_a_save_error(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SaveError, match=reason):
-        fits.write(tmp_path / name, PIXELS, CARDS)
+        fits.write(tmp_path / name, image())
     assert names(tmp_path) == ["file"]
 
 
@@ -175,7 +179,7 @@ def test_a_killed_program_leaves_no_file_of_that_name(tmp_path: Path, prepare: s
     assert left.startswith(".a.fits.")
     assert left.endswith(".part")
 
-    fits.write(tmp_path / "a.fits", PIXELS, CARDS)
+    fits.write(tmp_path / "a.fits", image())
     assert (read(tmp_path / "a.fits")[0] == PIXELS).all()
 
 
@@ -190,10 +194,10 @@ def no_hard_links(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_hard_links")
 def test_a_file_system_without_hard_links_will_do(tmp_path: Path) -> None:
     path = tmp_path / "a.fits"
-    fits.write(path, PIXELS, CARDS)
+    fits.write(path, image())
     assert (read(path)[0] == PIXELS).all()
     with pytest.raises(SaveError, match="it exists already"):
-        fits.write(path, PIXELS, CARDS)
+        fits.write(path, image())
     assert names(tmp_path) == ["a.fits"]
 
 
@@ -205,7 +209,7 @@ def test_a_failed_rename_gives_the_name_back(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "rename", fail)
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(SaveError, match="Input/output error"):
-        fits.write(tmp_path / "a.fits", PIXELS, CARDS)
+        fits.write(tmp_path / "a.fits", image())
     assert names(tmp_path) == []
 
 
@@ -223,7 +227,7 @@ def test_a_folder_that_cannot_be_synced(
     monkeypatch.setattr(os, "fsync", fail_for_folders)
     if is_error:
         with pytest.raises(SaveError, match=os.strerror(number)):
-            fits.write(tmp_path / "a.fits", PIXELS, CARDS)
+            fits.write(tmp_path / "a.fits", image())
     else:
-        fits.write(tmp_path / "a.fits", PIXELS, CARDS)
+        fits.write(tmp_path / "a.fits", image())
         assert names(tmp_path) == ["a.fits"]

@@ -78,10 +78,10 @@ def values(facts: Facts) -> dict[str, Value]:
 
 def test_the_header_of_a_file_is_the_golden_one(tmp_path: Path) -> None:
     path = tmp_path / "golden.fits"
-    fits.write(path, np.zeros((3, 4), np.uint16), cards(FACTS), checksum=False)
+    fits.write(path, [fits.Unit(cards(FACTS), np.zeros((3, 4), np.uint16))])
     text = path.read_bytes().decode("ascii", "replace").partition("END" + 77 * " ")[0]
     lines = [line.rstrip() for line in re.findall(".{80}", text)]
-    structure = ("SIMPLE", "BITPIX", "NAXIS", "EXTEND", "BSCALE", "BZERO")  # astropy's own
+    structure = ("SIMPLE", "BITPIX", "NAXIS", "EXTEND", "BSCALE", "BZERO", "CHECKSUM", "DATASUM")  # astropy's own
     ours = [line for line in lines if not line.startswith(structure)]
     assert ours == (GOLDEN / "header" / "exposure.txt").read_text(encoding="ascii").splitlines()
 
