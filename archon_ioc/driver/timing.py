@@ -62,17 +62,22 @@ class Timing:
             raise StateError(str(error)) from error
 
     async def set_parameters(self, values: dict[str, int]) -> None:
-        """Load parameters into the timing cores, in the order given.
+        """Load parameters into the timing cores, in the order given; no reply is waited for before the next is sent.
 
         Raises:
             InputError: if a value is out of range; none is loaded.
-            RejectedError: if the controller refuses one; those before it are loaded.
+            RejectedError: if the controller refuses one; the others are loaded.
             LinkError: if the link is not UP or breaks.
         """
         loads = {name: commands.fast_load_param(name, value) for name, value in values.items()}
-        for name, load in loads.items():
-            await self._keeper.request(load)
+
+        async def load(name: str) -> None:
+            await self._keeper.request(loads[name])
             self._keeper.update(parameters={**self._keeper.state.parameters, name: values[name]})
+
+        for outcome in await asyncio.gather(*map(load, loads), return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def prepare(self, integration: Integration) -> FrameStatus:
         """Hold the cores with everything set for an exposure, and return the buffers as they are before it.
@@ -224,14 +229,15 @@ class Timing:
                 current = _new_buffer(frames, before)
                 if current and current.complete:
                     return current
-                self._show_left(current, (frames.timer - begin) * TICK - after)
+                left = self._left(current, (frames.timer - begin) * TICK - after)
+                self._show_left(left)
                 growth = (current.frame, current.lines, current.pixels) if current else None
                 if growth != seen:
                     seen, since = growth, time.monotonic()
                     limit = self._names.readout_stall + _seconds(self._predicted and self._predicted.line)
                 if time.monotonic() - since > limit:
                     raise ReadoutError(_stalled(current, limit))
-                await asyncio.sleep(self._keeper.config.frame_period)
+                await asyncio.sleep(_pause(left, self._keeper.config.frame_period))
         finally:
             self._keeper.update(readout_left=0.0)
 
@@ -239,13 +245,14 @@ class Timing:
     def _predicted(self) -> ReadoutTimes | None:
         return self._keeper.state.readout
 
-    def _show_left(self, current: BufferInfo | None, since_demand: float) -> None:
-        """Tell how long the readout still takes, by the controller's clock; of the frame if it has begun."""
+    def _left(self, current: BufferInfo | None, since_demand: float) -> float:
+        """How long the readout still takes, by the controller's clock; of the frame if it has begun."""
         frames, predicted = self._keeper.state.frames, self._predicted
         if current and frames:
-            left = _seconds(predicted and predicted.length) - (frames.timer - current.timestamp) * TICK
-        else:
-            left = _seconds(predicted and predicted.whole) - since_demand
+            return _seconds(predicted and predicted.length) - (frames.timer - current.timestamp) * TICK
+        return _seconds(predicted and predicted.whole) - since_demand
+
+    def _show_left(self, left: float) -> None:
         if (shown := round(max(left, 0.0), 1)) != self._keeper.state.readout_left:
             self._keeper.update(readout_left=shown)
 
@@ -344,6 +351,11 @@ def _new_buffer(frames: FrameStatus, before: FrameStatus) -> BufferInfo | None:
 
 def _seconds(duration: Duration | None) -> float:
     return duration.seconds if duration else 0.0
+
+
+def _pause(left: float, period: float) -> float:
+    """Seconds until FRAME is read again: the end is met closely where it is predicted, and looked for more often."""
+    return max(min(left, period), period / 4) if left > -period else period
 
 
 def _stalled(current: BufferInfo | None, limit: float) -> str:

@@ -47,6 +47,14 @@ async def test_parameters_are_set_while_the_cores_are_held(powered: Any) -> None
     assert powered.archon.status.parameters["IntMS"] == 123
 
 
+async def test_a_parameter_that_is_refused_keeps_no_other_from_being_set(powered: Any) -> None:
+    powered.faults.reject = "FASTLOADPARAM Exposures"
+    with pytest.raises(RejectedError, match="Exposures"):
+        await powered.archon.timing.set_parameters({"IntMS": 5, "Exposures": 1, "NoIntMS": 7})
+    shown = powered.archon.status.parameters
+    assert (shown["IntMS"], shown["Exposures"], shown["NoIntMS"]) == (5, 0, 7)
+
+
 @pytest.mark.parametrize("seconds", [-0.001, 1000.001, float("nan"), float("inf")])
 async def test_times_that_cannot_be(powered: Any, seconds: float) -> None:
     start = powered.mark()
@@ -255,6 +263,14 @@ async def test_what_is_left_of_a_readout_is_told(make_lab: MakeLab) -> None:
     assert told == sorted(told, reverse=True)
     assert told[0] == pytest.approx(whole, abs=0.1)
     assert len(told) >= 4
+
+
+async def test_a_frame_is_looked_for_when_it_ought_to_be_there(make_lab: MakeLab) -> None:
+    async with make_lab(speed=1, frame_period=3) as lab:
+        await lab.archon.set_param("NoIntMS", 800)
+        await lab.archon.live.until(lambda state: state.readout and state.readout.whole.seconds > 0.8, 5)
+        async with asyncio.timeout(2.5):
+            assert (await lab.shoot()).complete
 
 
 async def test_a_frame_that_never_completes(make_lab: MakeLab) -> None:
