@@ -1,11 +1,12 @@
 """TimingCore: executes a timing script with 10 ns accounting, loops collapsed."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archon_ioc.acf.script import COUNTER_LIMIT, STACK_LEVELS, Action, Instruction, Program
 from archon_ioc.acf.trace import NOTHING, Bit, Trace, TraceBuilder
-from archon_ioc.errors import InputError
+from archon_ioc.errors import ConfigError, InputError
 
 _LONGEST_BODY = 4096  # instructions of one iteration; a longer one is executed step by step
 _MOST_UNEQUAL = 64  # iterations until the control bits come back to what they were
@@ -28,11 +29,15 @@ class TimingCore:
 
     It is told how far to run and which parameters are loaded, and tells what the control bits did. Whole
     calls, iterations and idle loops are added up instead of being stepped through; the result is the same to
-    the tick. `docs/explanations/timing-core.md` has the rules of execution.
+    the tick. `docs/explanations/timing-core.md` has the rules of execution. What cannot be added up, as counting a
+    parameter to a million, is stepped through: after ``most_steps`` instructions that ends with a ConfigError.
     """
 
-    def __init__(self, program: Program, parameters: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, program: Program, parameters: Mapping[str, int] | None = None, *, most_steps: float = math.inf
+    ) -> None:
         self.program = program
+        self._most_steps = self._steps_left = most_steps
         self.parameters: dict[str, int] = dict(program.parameters)
         """What the script counts with, names in upper case; use `load` to change them."""
         self.tick = 0
@@ -133,6 +138,7 @@ class TimingCore:
 
     def _step(self, run: "_Run") -> None:
         """Execute one instruction, or what is left of it, or whole iterations after it."""
+        self._count_step()
         instruction = self.program.instructions[self._pc]
         if self._left is None:
             if run.before_frame and self._would_raise_frame(instruction):
@@ -146,6 +152,11 @@ class TimingCore:
         if not self._left:
             self._left = None
             self._hand_on(instruction, run)
+
+    def _count_step(self) -> None:
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            raise ConfigError(f"the script goes through more than {self._most_steps:g} instructions, none like another")
 
     def _would_raise_frame(self, instruction: Instruction) -> bool:
         after = self.program.states[instruction.state].after(self.control)
@@ -225,6 +236,7 @@ class TimingCore:
     def _trace_body(self, start: int, control: int) -> _Body | None:
         program, built, pc, levels = self.program, TraceBuilder(), start, 0
         for _ in range(_LONGEST_BODY):
+            self._count_step()
             instruction = program.instructions[pc]
             state = program.states[instruction.state]
             ticks = self._ticks(instruction)

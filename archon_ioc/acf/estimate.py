@@ -116,7 +116,7 @@ def estimate(acf: Acf, changes: Mapping[str, int] = _NO_CHANGES, names: ScriptCo
     Raises:
         ScriptError: if the script cannot be compiled.
         InputError: if a parameter does not exist, or its counter cannot hold the value.
-        ConfigError: if PIXELCOUNT or LINECOUNT is missing.
+        ConfigError: if PIXELCOUNT or LINECOUNT is missing, or if it takes too long to find out.
     """
     rehearsal = Rehearsal.of(acf, changes, names)
     return Estimate(_readout(rehearsal, acf), _integration(rehearsal), _idle(rehearsal))

@@ -15,6 +15,9 @@ from archon_ioc.config import ScriptConfig
 LONGEST = 10**14
 """Ticks after which nothing more is waited for: the longest counts of two loops, one in the other."""
 
+_MOST_STEPS = 100_000
+"""Instructions that are executed one by one before it is given up; the scripts known to us need some thousand."""
+
 Values = Mapping[str | None, int]
 """Parameters and their values; a role that the script lacks is None and left out."""
 
@@ -40,13 +43,17 @@ class Rehearsal:
 
     def start(self, values: Values) -> TimingCore:
         """Return cores that start now, at tick 0, with these values."""
-        core = TimingCore(self.core.program, self.core.parameters)
+        core = TimingCore(self.core.program, self.core.parameters, most_steps=_MOST_STEPS)
         _load(core, values)
         core.release()
         return core
 
     def run(self, values: Values) -> Trace:
-        """Return what the script does with these values until it only waits again."""
+        """Return what the script does with these values until it only waits again.
+
+        Raises:
+            ConfigError: if that takes too long to find out.
+        """
         return self.start(values).settle(LONGEST)
 
     def reaction(self, values: Values, at: int, then: Values, edges: Edges) -> int | None:

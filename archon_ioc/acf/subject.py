@@ -141,15 +141,24 @@ class Subject:
         roles = Roles.of(self.acf, self.names)
         return bool(roles.readout or roles.exposures)
 
-    @cached_property
+    @property
     def readout(self) -> ReadoutTimes | None:
-        """How the CCD is read with the stored parameters, None if the script is wrong or starts no frame."""
+        """How the CCD is read with the stored parameters, None if that is not known or the script starts no frame."""
+        return self._rehearsed[1]
+
+    @property
+    def is_rehearsed(self) -> bool:
+        """Whether it could be found out how the CCD is read."""
+        return self._rehearsed[0]
+
+    @cached_property
+    def _rehearsed(self) -> tuple[bool, ReadoutTimes | None]:
         if not self.has_geometry or not self.can_be_asked:
-            return None
+            return False, None
         try:
-            return estimate_readout(self.acf, names=self.names)
-        except ConfigError:  # another key is wrong: its own rule says so
-            return None
+            return True, estimate_readout(self.acf, names=self.names)
+        except ConfigError:  # another key is wrong, which its own rule says, or it takes too long
+            return False, None
 
     @cached_property
     def flow(self) -> Flow | None:

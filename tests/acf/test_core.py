@@ -6,7 +6,10 @@ What comes from outside is in `test_core_outside.py`, scripts at random and real
 
 import pytest
 
+from archon_ioc.acf.core import TimingCore
+from archon_ioc.acf.script import compile_script
 from archon_ioc.acf.trace import Bit
+from archon_ioc.errors import ConfigError
 
 from .bench import Bench, ran
 from .scripts import LARGEST, PULSE, STOP, script
@@ -191,3 +194,19 @@ def test_a_hold_counts_once_and_at_its_end() -> None:
     for until, value in ((1, 5), (10, 5), (11, 4), (50, 4)):
         bench.advance(until)
         assert bench.core.parameters["P"] == value
+
+
+COUNTS_UP = "Loop: X; P++\nX; IF !Q GOTO Loop\nX; GOTO Loop"
+
+
+def test_a_script_that_counts_a_million_times_is_given_up_where_that_is_wanted() -> None:
+    core = TimingCore(compile_script(script(COUNTS_UP, {"P": 0, "Q": 0})), most_steps=1000)
+    core.release()
+    with pytest.raises(ConfigError, match="more than 1000 instructions"):
+        core.settle(10**9)
+
+
+def test_what_can_be_added_up_is_never_given_up() -> None:
+    core = TimingCore(compile_script(script(f"X; CALL Pulse(N)\n{STOP}{PULSE}", {"N": LARGEST})), most_steps=20)
+    core.release()
+    assert core.settle(10**9).ticks > LARGEST

@@ -65,3 +65,9 @@ def test_the_readout_needs_a_parameter_that_asks_for_it() -> None:
 def test_taps_that_are_none_are_left_out() -> None:
     subject = Subject(demo().with_value("TAPLINE1", "nonsense"))
     assert [key for key, _ in subject.taps] == ["TAPLINE0", "TAPLINE2", "TAPLINE3"]
+
+
+def test_a_script_that_takes_too_long_to_rehearse_is_not_said_to_read_nothing() -> None:
+    subject = Subject(demo().with_value("LINE67", "HOLD; FlushCount++").with_value("PARAMETER15", "Lines=1000000"))
+    assert subject.program is not None
+    assert (subject.is_rehearsed, subject.readout) == (False, None)

@@ -9,6 +9,8 @@ from archon_ioc.acf.rules.values import shown
 from archon_ioc.acf.subject import Subject
 from archon_ioc.protocol.enums import ModuleType
 
+INCOMPLETE = frozenset({"frame-too-large", "no-frame", "too-few-pixels", "too-few-lines", "frame-incomplete"})
+"""The kinds of findings that keep frames from being whole."""
 _MIB = 1 << 20
 _BUFFER = {False: 512 * _MIB, True: 768 * _MIB}  # manual, BIGBUF
 _SPLIT = 2
@@ -100,7 +102,7 @@ def _window_beyond_pixel(subject: Subject) -> Iterator[Found]:
 
 
 def _no_frame(subject: Subject) -> Iterator[Found]:
-    if subject.can_be_asked and subject.has_geometry and subject.readout is None:
+    if subject.is_rehearsed and subject.readout is None:
         yield Found("LINES", "the script, asked for a frame, never raises PIXEL while FRAME is high")
 
 
