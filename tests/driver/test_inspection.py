@@ -40,7 +40,7 @@ async def test_a_site_can_load_it_all_the_same(make_lab: MakeLab, acf: Acf, capl
 
 async def test_what_is_found_is_told_with_the_state(make_lab: MakeLab, acf: Acf) -> None:
     async with make_lab() as lab:
-        doubtful = acf.with_values({"POWERON": "1", "RAWENABLE": "1", "PIXELCOUNT": "500"})
+        doubtful = acf.with_values({"POWERON": "1", "RAWENABLE": "1", "TAPLINE1": "AD9R, 1, 1100"})
         await lab.archon.write_config(doubtful)
         assert lab.config is ConfigState.LOADED
         assert lab.archon.status.config_message.endswith("the check found 1 error and 2 warnings")
