@@ -52,6 +52,13 @@ def reasons_to_refuse(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.kind in _STOPPING)
 
 
+def frame_problems(acf: Acf, names: ScriptConfig = DEFAULT_NAMES) -> dict[str, str]:
+    """Return why no frame of ``acf`` would be whole, by kind of finding; nothing if they are."""
+    subject = Subject(acf, None, names)
+    rules = (rule for rule in frames.RULES if rule.kind in frames.INCOMPLETE)
+    return {rule.kind: found.why for rule in rules for found in rule.look(subject)}
+
+
 def _finding(acf: Acf, rule: Rule, found: Found) -> Finding:
     line = acf.source_line(found.key)
     return Finding(rule.severity, found.key, rule.kind, found.why, found.remedy or rule.remedy, line)

@@ -13,7 +13,7 @@ from archon_ioc.acf.keys import apply_for
 from archon_ioc.config import ScriptConfig
 from archon_ioc.driver import adoption, upload
 from archon_ioc.driver.connection import Connection
-from archon_ioc.driver.inspection import inspect
+from archon_ioc.driver.inspection import inspect, require_readable
 from archon_ioc.driver.keeper import Keeper
 from archon_ioc.driver.state import ConfigState, Progress, Step
 from archon_ioc.driver.timing import Timing
@@ -122,16 +122,28 @@ class Configuration:
         finally:
             self._tell_doubts()
 
-    async def set_window(self, changes: Mapping[str, int]) -> Window:
+    async def set_window(self, changes: Mapping[str, int], *, reset: bool) -> Window:
         """Change the window; see `ArchonController.set_window`."""
         async with self._keeper.undisturbed():
-            original, current = self._original, self._keeper.state.window
-            if original is None or current is None:
-                raise StateError("no configuration is loaded")
-            window = current.changed(changes)
-            window.entries(original, self._names)  # what is wrong with it is told before anything is changed
+            window, current, original = await self._planned(changes, reset)
             await _to_its_end(self._set_window(window, current, original))
             return window
+
+    async def check_window(self, changes: Mapping[str, int], *, reset: bool) -> Window:
+        """Return the window that `set_window` would set; see `ArchonController.check_window`."""
+        window, _, _ = await self._planned(changes, reset)
+        return window
+
+    async def _planned(self, changes: Mapping[str, int], reset: bool) -> tuple[Window, Window, Acf]:
+        """Return the new window, the old one and the configuration as it was loaded."""
+        state, original = self._keeper.state, self._original
+        if original is None or state.window is None or state.default_window is None:
+            raise StateError("no configuration is loaded")
+        window = (state.default_window if reset else state.window).changed(changes)
+        # What is wrong with it is told before anything is changed.
+        windowed = original.with_values(window.entries(original, self._names))
+        await require_readable(windowed, original, self._names)
+        return window, state.window, original
 
     async def _set_window(self, window: Window, current: Window, original: Acf) -> None:
         try:
@@ -176,7 +188,7 @@ class Configuration:
     async def _adopt(self, found: Acf) -> None:
         """Take over what the controller's memory holds: after a restart of this program all goes on."""
         finding = await adoption.judge(found, self._keeper.state, self._names)
-        self._take(finding.acf)
+        self._take(finding.acf, finding.original)
         self._remarks = ""
         self._tell(finding.config, finding.message)
         self._tell_doubts()
@@ -305,14 +317,15 @@ class Configuration:
         log.info("%s: %s", self._keeper.config.name, message)
         self._keeper.update(config=state, config_message=message)
 
-    def _take(self, acf: Acf | None) -> None:
-        self._original = acf
+    def _take(self, acf: Acf | None, original: Acf | None = None) -> None:
+        self._original = original = original or acf
         self._complaints.clear()
         self._keeper.update(
             acf=acf,
             doubtful=self._keeper.state.doubtful & set(acf.keys if acf else ()),
             parameters=dict(acf.parameters) if acf else {},
-            window=Window.of(acf, self._names) if acf else None,
+            window=Window.of(acf, self._names, original) if acf else None,
+            default_window=Window.of(original, self._names) if original else None,
         )
 
 

@@ -233,16 +233,27 @@ class ArchonController:
             raise InputError(f"the timing script has no parameter {name!r}")
         await self.timing.set_parameters({own: value})
 
-    async def set_window(self, **changes: int) -> Window:
+    async def set_window(self, reset: bool = False, **changes: int) -> Window:
         """Change which lines and pixels are read, and return the new window.
 
-        The fields of `Window` can be given; the others keep their values.
+        The fields of `Window` can be given; the others keep their values, or with ``reset`` have those of the
+        configuration as it was loaded. What fails is undone.
 
         Raises:
-            InputError: for a value out of range.
+            InputError: for a value out of range, or a frame that would not fit or never be whole.
+            StateError: if the timing script lacks the parameter.
+            RejectedError: if the controller refuses a part of it.
+        """
+        return await self._configuration.set_window(changes, reset=reset)
+
+    async def check_window(self, reset: bool = False, **changes: int) -> Window:
+        """Return the window that `set_window` would set, and set nothing.
+
+        Raises:
+            InputError: for a value out of range, or a frame that would not fit or never be whole.
             StateError: if the timing script lacks the parameter.
         """
-        return await self._configuration.set_window(changes)
+        return await self._configuration.check_window(changes, reset=reset)
 
     # power
 

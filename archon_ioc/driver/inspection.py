@@ -1,4 +1,4 @@
-"""Inspection: a configuration is checked before it is loaded."""
+"""Inspection: a configuration is checked before it is loaded, a window before it is set."""
 
 import asyncio
 import logging
@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from archon_ioc.acf.check import check, reasons_to_refuse
+from archon_ioc.acf.check import check, frame_problems, reasons_to_refuse
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.finding import Finding, Severity
 from archon_ioc.config import ControllerConfig, ScriptConfig
-from archon_ioc.errors import ConfigError
+from archon_ioc.errors import ConfigError, InputError
 from archon_ioc.protocol.replies import SystemInfo
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,20 @@ async def inspect(acf: Acf, system: SystemInfo | None, config: ControllerConfig,
     if (reasons := reasons_to_refuse(findings)) and config.check == "refuse":
         raise ConfigError(_refusal(reasons), path=acf.path)
     return _summary(worse)
+
+
+async def require_readable(windowed: Acf, original: Acf, names: ScriptConfig) -> None:
+    """Check that frames of a window will be whole: that the script clocks them, and that they fit into a buffer.
+
+    What is wrong with the configuration as it was loaded is not held against the window.
+
+    Raises:
+        InputError: with the reasons.
+    """
+    # Some 20 ms.
+    problems = await asyncio.to_thread(frame_problems, windowed, names)
+    if problems and (new := set(problems) - set(await asyncio.to_thread(frame_problems, original, names))):
+        raise InputError("; ".join(problems[kind] for kind in sorted(new)))
 
 
 def _refusal(reasons: Sequence[Finding]) -> str:

@@ -62,6 +62,7 @@ class ControllerState:
 
     ``doubtful`` are the keys of ``acf`` whose value is perhaps not in effect: it was written and not applied, or the
     outcome is not known. ``parameters`` are the timing script's values as far as this program set or loaded them.
+    ``default_window`` is the window of the configuration as it was loaded.
     ``readout`` is how long the script takes for a readout, as predicted, and ``readout_left`` the seconds that are left
     of the one that is awaited.
     """
@@ -80,6 +81,7 @@ class ControllerState:
     doubtful: frozenset[str] = frozenset()
     parameters: Mapping[str, int] = field(default_factory=dict[str, int])
     window: Window | None = None
+    default_window: Window | None = None
     upload: Progress | None = None
     readout: ReadoutTimes | None = None
     readout_left: float = 0.0

@@ -42,15 +42,31 @@ class Window:
     vbin: int = 1
 
     @classmethod
-    def of(cls, acf: Acf, names: ScriptConfig = _NAMES) -> "Window":
-        """Return the window that a configuration has; of what was binned up to one bin too much."""
+    def of(cls, acf: Acf, names: ScriptConfig = _NAMES, original: Acf | None = None) -> "Window":
+        """Return the window that a configuration has; of what was binned up to one bin too much.
+
+        Where it is known which configuration was the ``original`` before the window was set, what was not changed is
+        exact, and it is sure which value of a binning parameter means none.
+        """
         stored = {field: acf.parameters[own] for field, own in _own_names(acf, names).items()}
-        none = _unbinned(acf, names)
+        none = _unbinned(original or acf, names)
         window = {"lines": acf.line_count, "pixels": acf.pixel_count} | stored
         window |= {field: max(stored[field] - none[field] + 1, 1) for field in none}
         for field, factor in _BINNED.items():
             window[field] = window.get(field, 0) * window.get(factor, 1)
-        return cls(**window)
+        found = cls(**window)
+        return found if original is None else found._unrounded(acf, original, names)
+
+    def _unrounded(self, acf: Acf, original: Acf, names: ScriptConfig) -> "Window":
+        own = Window.of(original, names)
+        near = {
+            field: getattr(own, field)
+            for field, factor in _BINNED.items()
+            if 0 <= getattr(self, field) - getattr(own, field) < getattr(self, factor)
+        }
+        window = replace(self, **near)
+        is_same = window == self or window.entries(original, names).items() <= acf.keys.items()
+        return window if is_same else self
 
     def changed(self, changes: Mapping[str, int]) -> "Window":
         """Return a copy with other values.
@@ -118,8 +134,18 @@ class Window:
         for name, value in self.parameters(acf, names).items():
             if acf.parameters[name] != value:
                 keys[places[name]] = f"{name}={value}"
-        own = ("LINECOUNT", "PIXELCOUNT", *(places[name] for name in _own_names(acf, names).values()))
-        return {key: keys.get(key, acf.keys[key]) for key in own}
+        return {key: keys.get(key, acf.keys[key]) for key in window_keys(acf, names)}
+
+
+def window_keys(acf: Acf, names: ScriptConfig = _NAMES) -> tuple[str, ...]:
+    """Return the keys of a configuration that a window may change."""
+    places = _places(acf)
+    return ("LINECOUNT", "PIXELCOUNT", *(places[name] for name in _own_names(acf, names).values()))
+
+
+def has_parameter(acf: Acf, field: str, names: ScriptConfig = _NAMES) -> bool:
+    """Return whether the timing script has the parameter for a field of a window."""
+    return field in _own_names(acf, names)
 
 
 def _wanted_names(names: ScriptConfig) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from archon_ioc.acf.check import RULES, check, reasons_to_refuse
+from archon_ioc.acf.check import RULES, check, frame_problems, reasons_to_refuse
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.finding import Severity
 from archon_ioc.config import ScriptConfig
@@ -102,3 +102,9 @@ def test_a_real_configuration_is_checked_at_once(name: str) -> None:
     start = time.process_time()
     check(replace(acf))
     assert time.process_time() - start < 0.5
+
+
+def test_what_keeps_frames_from_being_whole() -> None:
+    assert frame_problems(demo()) == {}
+    assert list(frame_problems(demo().with_value("PIXELCOUNT", "600"))) == ["too-few-pixels"]
+    assert frame_problems(demo().with_values(PROBLEMS | {"LINECOUNT": "529"})).keys() <= {"too-few-lines"}

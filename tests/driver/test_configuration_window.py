@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from archon_ioc.acf.file import Acf
+from archon_ioc.config import ControllerConfig
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ConfigState
 from archon_ioc.errors import InputError, LinkError, RejectedError, StateError
@@ -145,3 +147,59 @@ async def test_a_controller_that_was_restarted_has_lost_the_window(make_lab: Mak
         assert lab.config is ConfigState.LOADED
         assert lab.archon.status.window.preskiplines == 0
         assert lab.archon.status.acf.keys == acf.keys
+
+
+async def test_a_window_that_the_script_never_reads_whole_is_refused(make_lab: MakeLab, acf: Acf) -> None:
+    """Pixel and line counts are in step with the parameters, but this script ignores one of them."""
+    deaf = acf.with_value(
+        next(key for key, text in acf.keys.items() if "CALL Pixel(Pixels)" in text), "HOLD; CALL Pixel(56)"
+    )
+    async with make_lab(deaf) as lab:
+        start = lab.mark()
+        with pytest.raises(InputError, match="the script clocks 61 pixels per line, PIXELCOUNT=84"):
+            await lab.archon.set_window(pixels=80)
+        with pytest.raises(InputError, match="PIXELCOUNT=84"):
+            await lab.archon.check_window(pixels=80)
+        assert lab.device.since(start, *POLLS) == []
+        assert (await lab.archon.set_window(pixels=20)).pixels == 20
+
+
+async def test_a_window_that_does_not_fit_into_a_buffer_is_refused(lab: Any) -> None:
+    with pytest.raises(InputError, match="a buffer 512 MiB"):
+        await lab.archon.set_window(lines=60_000, pixels=20_000)
+
+
+async def test_a_window_is_planned_without_being_set(lab: Any) -> None:
+    start, old = lab.mark(), lab.archon.status.window
+    planned = await lab.archon.check_window(lines=10, vbin=2)
+    assert (planned.lines, planned.vbin) == (10, 2)
+    assert lab.archon.status.window == old
+    assert lab.device.since(start, *POLLS) == []
+
+
+async def test_a_reset_returns_to_the_window_as_loaded(lab: Any, acf: Acf) -> None:
+    default = lab.archon.status.default_window
+    await lab.archon.set_window(lines=10, pixels=20, vbin=2, preskiplines=3)
+    assert lab.archon.status.default_window == default
+    window = await lab.archon.set_window(reset=True, hbin=2)
+    assert window == default.changed({"hbin": 2})
+    assert await lab.archon.set_window(reset=True) == default
+    assert lab.archon.status.acf.keys == acf.keys
+
+
+async def test_a_restarted_program_knows_which_window_is_the_files(make_lab: MakeLab, acf: Acf, tmp_path: Path) -> None:
+    path = tmp_path / "ccd.acf"
+    path.write_text("[CONFIG]\n" + "\n".join(acf.lines))
+    async with make_lab() as lab:
+        await lab.archon.power(True)
+        default = lab.archon.status.default_window
+        window = await lab.archon.set_window(vbin=2, hbin=3, preskiplines=1)  # 31 lines are not a multiple of 2
+        await lab.shoot()
+        await lab.archon.stop()
+        config = ControllerConfig(acf=path)
+        async with ArchonController("127.0.0.1", lab.server.port, config=config) as archon:
+            assert archon.status.config is ConfigState.APPLIED
+            assert (archon.status.window, archon.status.default_window) == (window, default)
+            assert archon.status.acf.path == str(path)
+            await archon.set_window(reset=True)
+            assert archon.status.acf.keys == acf.keys
