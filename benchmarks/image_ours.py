@@ -3,6 +3,8 @@
 import asyncio
 import sys
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 from fetch_ours import measure_lag
 from turns import answer
@@ -34,24 +36,33 @@ async def expose(camera: Camera) -> dict[str, object]:
     }
 
 
-async def main() -> None:
-    port, acf, folder = sys.argv[1:]
+@asynccontextmanager
+async def running_ioc(port: int, acf: str, folder: str) -> AsyncGenerator[Camera]:
+    """Run an IOC and yield its camera when it can take images."""
     site = SiteConfig.model_validate(
         {
             "prefix": "BENCH:",
-            "controller": {"host": "127.0.0.1", "port": int(port), "acf": acf},
+            "controller": {"host": "127.0.0.1", "port": port, "acf": acf},
             "files": {"path": folder, "state": folder},
         }
     )
     ioc = app.join(site)
     running = asyncio.create_task(ioc.run())
     await ioc.camera.live.until(lambda state: state.controller.is_powered and state.controller.acf is not None)
-    ioc.camera.change(seconds=0.2)  # longer than an acquisition is at least
-    answer("ready")
-    while await asyncio.to_thread(sys.stdin.readline):
-        answer(await expose(ioc.camera))
-    running.cancel()
-    await asyncio.wait([running])
+    try:
+        yield ioc.camera
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def main() -> None:
+    port, acf, folder = sys.argv[1:]
+    async with running_ioc(int(port), acf, folder) as camera:
+        camera.change(seconds=0.2)  # longer than an acquisition is at least
+        answer("ready")
+        while await asyncio.to_thread(sys.stdin.readline):
+            answer(await expose(camera))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measure how fast the program is: ``python benchmarks/run.py [fetch|upload|start|image|rate|progress|all]``.
+"""Measure how fast the program is: ``python benchmarks/run.py [fetch|upload|start|image|bias|rate|progress|all]``.
 
 Prints a table. What the figures mean: docs/reference/performance.md.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import bias
 import fetch
 import image
 import progress
@@ -27,11 +28,12 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Figure]]] = {
     "upload": upload.measure,
     "start": start.measure,
     "image": image.measure,
+    "bias": bias.measure,
     "timing": timing.measure,
     "rate": rate.measure,
     "progress": progress.measure,
 }
-COMPARED = {"fetch", "upload"}
+COMPARED = {"fetch", "upload", "image"}
 """Those in which the peer takes part."""
 
 
