@@ -87,7 +87,8 @@ async def test_an_acf_is_loaded_through_pvs(
 ) -> None:
     if not await asyncio.to_thread(acf.exists):
         pytest.skip("the file is not part of the project")
-    sim = await stack.enter_async_context(SimServer(SimArchon(), speed=50.0))
+    # The modules that the file is for; without them it is refused.
+    sim = await stack.enter_async_context(SimServer(SimArchon(Acf({}, Acf.read(acf).system)), speed=50.0))
     await start(sim)
     assert await client.put("cam1:Acquire", 1) != 1
     assert "no configuration" in await client.get("cam1:StatusMessage_RBV", text=True)
