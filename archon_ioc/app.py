@@ -8,7 +8,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.taps import place
-from archon_ioc.config import SiteConfig
+from archon_ioc.config import SiteConfig, with_units
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.errors import ConfigError, LinkError
@@ -48,7 +48,6 @@ class Ioc:
     """The parts of one IOC, joined."""
 
     site: SiteConfig
-    controller: ArchonController
     camera: Camera
     server: CaServer
     state: Live[IocState]
@@ -57,10 +56,11 @@ class Ioc:
         """Run until cancelled, or until a part ends by itself, which ends all.
 
         Tasks are nested by lifetime: servers end first, then the camera, which stops the hardware while there still
-        is a link, then the link.
+        are links, then the links.
         """
         async with asyncio.TaskGroup() as hardware:
-            hardware.create_task(self.controller.run(), name="controller")
+            for controller in self.camera.controllers:
+                hardware.create_task(controller.run(), name=f"controller {controller.name}")
             async with asyncio.TaskGroup() as engine:
                 engine.create_task(self.camera.run(), name="camera")
                 async with asyncio.TaskGroup() as servers:
@@ -87,11 +87,10 @@ def join(site: SiteConfig) -> Ioc:
         ConfigError: if the site file does not fit the ACF that it names.
     """
     pixels = check(site)
-    if not site.controller.host:
+    if not all(unit.host for unit in site.units):
         raise ConfigError("no controller is named: controller.host in the site file, --host, or --simulate")
-    controller = make_controller(site)
     shutter = PvShutter(site.shutter) if site.shutter.open_pv and site.shutter.close_pv else None
-    camera = Camera(controller, site, shutter)
+    camera = Camera(make_controllers(site), site, shutter)
     state = Live(IocState(started=_now(), process_id=os.getpid(), host=platform.node()[:39]))
     tables = _tables(site, camera, state, pixels)
     camera.attributes.source = OwnPvs(site.prefix, tables)
@@ -103,29 +102,30 @@ def join(site: SiteConfig) -> Ioc:
             await server.publish_image(name, exposure.picture, exposure.timestamp)
 
     camera.sinks.append(show)
-    return Ioc(site, controller, camera, server, state)
+    return Ioc(site, camera, server, state)
 
 
-def make_controller(site: SiteConfig) -> ArchonController:
-    """Return the site's controller, not connected yet."""
-    config = site.controller
-    return ArchonController(config.host, config.port, config=config, script=site.script)
+def make_controllers(site: SiteConfig) -> tuple[ArchonController, ...]:
+    """Return the site's controllers, not connected yet; the first one leads."""
+    return tuple(ArchonController(unit.host, unit.port, config=unit, script=site.script) for unit in site.units)
 
 
 def check(site: SiteConfig) -> Pixels:
-    """Check what the site file says against its ACF, and return what an image record must hold.
+    """Check what the site file says against its ACFs, and return what an image record must hold.
 
     Raises:
         ConfigError: if the ACF cannot be read, or CCDs or header cards cannot be right.
     """
     header.check_cards(site.header.cards)
-    if site.controller.acf is None:
+    found = {unit.name: Acf.read(unit.acf) for unit in site.units if unit.acf}
+    for name, acf in found.items():
+        if detectors := site.detectors_of(name):
+            geometry.check_layout(place(acf.taps, acf.frame_mode, acf.pixel_count, acf.line_count), detectors)
+    shown = found.get(site.units[0].name)
+    if shown is None:
         return Pixels(_FRAME_PIXELS, site.image_bits or 16)
-    acf = Acf.read(site.controller.acf)
-    if site.detectors:
-        geometry.check_layout(place(acf.taps, acf.frame_mode, acf.pixel_count, acf.line_count), site.detectors)
-    rows, columns = acf.frame_shape
-    return Pixels(max(rows * columns, 1), site.image_bits or 8 * acf.sample_mode.bytes_per_pixel)
+    rows, columns = shown.frame_shape
+    return Pixels(max(rows * columns, 1), site.image_bits or 8 * shown.sample_mode.bytes_per_pixel)
 
 
 def _tables(site: SiteConfig, camera: Camera, state: Live[IocState], pixels: Pixels) -> list[Table[Any, Any]]:
@@ -197,10 +197,15 @@ async def simulator(acf: Path, *options: str) -> AsyncGenerator[int]:
             await process.wait()
 
 
-def with_simulator(site: SiteConfig, port: int, acf: Path) -> SiteConfig:
-    """Return the site with a simulated controller instead of its own."""
-    config = site.controller.model_copy(update={"host": "127.0.0.1", "port": port, "acf": site.controller.acf or acf})
-    return site.model_copy(update={"controller": config})
+def with_simulators(site: SiteConfig, ports: Sequence[int], acf: Path) -> SiteConfig:
+    """Return the site with simulated controllers instead of its own."""
+    return with_units(
+        site,
+        [
+            unit.model_copy(update={"host": "127.0.0.1", "port": port, "acf": unit.acf or acf})
+            for unit, port in zip(site.units, ports, strict=True)
+        ],
+    )
 
 
 def start_logging(level: str) -> None:

@@ -13,8 +13,9 @@ import click
 from archon_ioc import __version__, app
 from archon_ioc.cli_acf import acf as acf_commands
 from archon_ioc.cli_sim import sim
-from archon_ioc.config import SiteConfig, load, validated
+from archon_ioc.config import ControllerConfig, SiteConfig, load, validated
 from archon_ioc.driver.connection import connect
+from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState, Step
 from archon_ioc.driver.timing import readout_progress
 from archon_ioc.errors import ArchonError
@@ -23,6 +24,7 @@ from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.settings import FrameType, ImageMode, TriggerMode
 from archon_ioc.exposure.state import CameraState
+from archon_ioc.exposure.together import together
 from archon_ioc.protocol import commands
 
 
@@ -96,12 +98,14 @@ async def _serve(site: SiteConfig, simulate: bool) -> None:
 
 async def _announce(ioc: app.Ioc) -> None:
     await ioc.server.started()
-    await ioc.controller.live.until(lambda state: state.is_up or state.link_errors > 0)
+    controllers = ioc.camera.controllers
+    for controller in controllers:
+        await controller.live.until(lambda state: state.is_up or state.link_errors > 0)
     site, camera = ioc.site, f"{ioc.site.prefix}{ioc.site.names.camera}"
+    links = "".join(f"  controller  {_link(unit, one)}\n" for unit, one in zip(site.units, controllers, strict=True))
     click.echo(
         f"archon-ioc {__version__} serves {len(ioc.server.names)} PVs {site.prefix}* over Channel Access,"
-        f" port {ioc.server.port}\n"
-        f"  controller  {site.controller.host}:{site.controller.port}, {_link(ioc.controller.status)}\n"
+        f" port {ioc.server.port}\n{links}"
         f"  images      {ioc.camera.state.settings.files.path}\n"
         f"  look        caget {camera}DetectorState_RBV {camera}StatusMessage_RBV\n"
         f"  expose      caput {camera}AcquireTime 2; caput -c -w 60 {camera}Acquire 1\n"
@@ -110,8 +114,10 @@ async def _announce(ioc: app.Ioc) -> None:
     )
 
 
-def _link(state: ControllerState) -> str:
-    return f"connected, CCD power {state.power.name}" if state.is_up else f"not connected: {state.reason}"
+def _link(unit: ControllerConfig, controller: ArchonController) -> str:
+    state = controller.status
+    link = f"connected, CCD power {state.power.name}" if state.is_up else f"not connected: {state.reason}"
+    return f"{unit.host}:{unit.port}, {link}"
 
 
 @main.command()
@@ -130,15 +136,13 @@ async def _expose(site: SiteConfig, simulate: bool, seconds: float, dark: bool, 
         if simulate:
             site = await _simulated(stack, site)
         app.check(site)
-        controller = app.make_controller(site)
-        await stack.enter_async_context(controller)
+        controllers = app.make_controllers(site)
+        await together({one.name: stack.enter_async_context(one) for one in controllers})
         if power_on:
-            if site.controller.acf is None:
-                raise click.UsageError("--power-on needs an ACF")
-            await controller.write_config(site.controller.acf, applyall=True, poweron=True)
-        camera = Camera(controller, site)
+            await together({one.name: _power_on(one) for one in controllers})
+        camera = Camera(controllers, site)
         async with _running(camera):
-            await camera.live.until(lambda state: state.controller.is_up)
+            await camera.live.until(lambda state: state.is_up)
             # For this exposure only: what is kept belongs to the IOC, whose next exposure must not become a dark.
             settings = camera.state.settings.changed(
                 seconds=seconds,
@@ -151,6 +155,12 @@ async def _expose(site: SiteConfig, simulate: bool, seconds: float, dark: bool, 
             if not camera.filing.settings.auto_save:
                 await camera.filing.write()
         click.echo(camera.state.file.full_name)
+
+
+async def _power_on(controller: ArchonController) -> None:
+    if not controller.status.config_file:
+        raise click.UsageError("--power-on needs an ACF")
+    await controller.write_config(controller.status.config_file, applyall=True, poweron=True)
 
 
 @asynccontextmanager
@@ -214,17 +224,21 @@ def _site(
         prefix = None  # what is written for this camera ranks before what is set for a whole host
     controller = {key: value for key, value in {"host": host, "port": port, "acf": acf}.items() if value is not None}
     files = {"path": data_dir, "state": data_dir / "state"} if data_dir else {}
-    raw = site.model_dump()
-    raw["controller"] |= controller
-    raw["files"] |= files
+    if controller and site.controllers:
+        raise click.UsageError("--host, --port and --acf are for a single controller; the site file names several")
+    raw = site.model_dump(exclude_unset=True)
+    raw |= {"controller": raw.get("controller", {}) | controller} if controller else {}
+    raw |= {"files": raw.get("files", {}) | files} if files else {}
     raw |= {"prefix": prefix} if prefix is not None else {}
     return validated(raw)
 
 
 async def _simulated(stack: AsyncExitStack, site: SiteConfig) -> SiteConfig:
-    acf = site.controller.acf or app.demo_acf()
-    port = await stack.enter_async_context(app.simulator(acf, "--powered", "--log-level", "warning"))
-    return app.with_simulator(site, port, acf)
+    ports: list[int] = []
+    for unit in site.units:
+        simulated = app.simulator(unit.acf or app.demo_acf(), "--powered", "--log-level", "warning")
+        ports.append(await stack.enter_async_context(simulated))
+    return app.with_simulators(site, ports, app.demo_acf())
 
 
 async def _show_progress(camera: Camera) -> None:

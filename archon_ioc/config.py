@@ -1,10 +1,12 @@
 """The site file: frozen models, read once. Each part of the program gets only its own model."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from archon_ioc.errors import ConfigError
 
@@ -101,6 +103,8 @@ class DetectorConfig(_Model):
     name: str = Field(pattern=r"^[A-Za-z0-9_\-]+$")
     taps: tuple[str, ...] = Field(min_length=1)
     """Tap names such as AD5L."""
+    controller: str = ""
+    """Name of the controller that reads it; by default the first."""
     serial: str = ""
     type: str = ""
     gain: tuple[float, ...] = ()
@@ -164,6 +168,11 @@ class SiteConfig(_Model):
 
     prefix: PvName = "ARCHON:"
     controller: ControllerConfig = ControllerConfig()
+    """The only controller …"""
+    controllers: tuple[ControllerConfig, ...] = ()
+    """… or several that expose together; the first one leads."""
+    sync: Literal["host", "hardware"] = "host"
+    """What starts several controllers together: commands sent at the same moment, or the first one by its SYNCOUT."""
     script: ScriptConfig = ScriptConfig()
     files: FilesConfig = FilesConfig()
     detectors: tuple[DetectorConfig, ...] = ()
@@ -175,6 +184,45 @@ class SiteConfig(_Model):
     """Width of image1:ArrayData; by default that of the ACF's SAMPLEMODE, 16 without an ACF."""
     temperature_sensor: str = ""
     """Sensor shown as TemperatureActual, MOD2/TEMPA for instance; by default the first of the first heater."""
+
+    @property
+    def units(self) -> tuple[ControllerConfig, ...]:
+        """All controllers; the first one leads."""
+        return self.controllers or (self.controller,)
+
+    def detectors_of(self, controller: str) -> tuple[DetectorConfig, ...]:
+        """Return the CCDs that a controller reads."""
+        first = self.units[0].name
+        return tuple(detector for detector in self.detectors if (detector.controller or first) == controller)
+
+    def images_of(self, controller: str) -> tuple[str, ...]:
+        """Return the names of the images that a controller's frame gives.
+
+        Without CCDs the whole frame is one image, which has the name of the controller where there are several.
+        """
+        whole = controller if len(self.units) > 1 else ""
+        return tuple(detector.name for detector in self.detectors_of(controller)) or (whole,)
+
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """The names of all images of one exposure."""
+        return tuple(name for unit in self.units for name in self.images_of(unit.name))
+
+    @model_validator(mode="after")
+    def _check_controllers(self) -> Self:
+        if self.controllers and "controller" in self.model_fields_set:
+            raise ValueError("there is either controller or controllers")
+        names = [unit.name for unit in self.units]
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise ValueError(f"two controllers have the name {twice[0]}")
+        taken = {self.names.camera, self.names.image, self.names.fits}
+        if len(names) > 1 and (wrong := [name for name in names if f"{name}:" in taken]):
+            raise ValueError(f"a controller cannot be called {wrong[0]}, process variables are")
+        if unknown := [d for d in self.detectors if d.controller not in ("", *names)]:
+            raise ValueError(f"CCD {unknown[0].name}: there is no controller {unknown[0].controller}")
+        if twice := [name for name, count in Counter(self.image_names).items() if count > 1]:
+            raise ValueError(f"two images have the name {twice[0]}")
+        return self
 
 
 def load(path: str | Path) -> SiteConfig:
@@ -191,10 +239,17 @@ def load(path: str | Path) -> SiteConfig:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"not YAML: {error}", path=str(path)) from error
     site = validated({} if raw is None else raw, str(path))
-    if site.controller.acf is None:
-        return site
-    controller = site.controller.model_copy(update={"acf": path.parent / site.controller.acf})
-    return site.model_copy(update={"controller": controller})
+    return with_units(site, [_beside(path.parent, unit) for unit in site.units])
+
+
+def with_units(site: SiteConfig, units: Sequence[ControllerConfig]) -> SiteConfig:
+    """Return the site with other controllers."""
+    update = {"controllers": tuple(units)} if site.controllers else {"controller": units[0]}
+    return site.model_copy(update=update)
+
+
+def _beside(folder: Path, unit: ControllerConfig) -> ControllerConfig:
+    return unit.model_copy(update={"acf": folder / unit.acf}) if unit.acf else unit
 
 
 def validated(raw: Any, path: str = "") -> SiteConfig:

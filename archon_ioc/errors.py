@@ -9,11 +9,14 @@ ArchonError
 │   ├── ProtocolError          bytes the protocol does not allow
 │   └── CommandTimeoutError    command, seconds
 ├── RejectedError          the controller answered '?' (command)   → the caller decides
+├── ControllersError       one or more of several failed (errors)  → whoever acts on each of these
 ├── StateError             legal, but not now                      → the user tries later
 ├── ReadoutError           frame incomplete, wrong size, replaced  → the exposure fails
 └── SaveError              path, reason                            → the user frees or names a folder
 ```
 """
+
+from collections.abc import Mapping
 
 
 class ArchonError(Exception):
@@ -67,6 +70,18 @@ class RejectedError(ArchonError):
         super().__init__(f"the controller rejected {command!r}" + (f": {log}" if log else ""))
         self.command = command
         self.log = log
+
+
+class ControllersError(ArchonError):
+    """One or more of several controllers failed; the others did what was to be done."""
+
+    def __init__(self, errors: Mapping[str, ArchonError]) -> None:
+        super().__init__("; ".join(_named(name, str(error)) for name, error in errors.items()))
+        self.errors = errors
+
+
+def _named(name: str, text: str) -> str:
+    return text if text.startswith(name) else f"{name}: {text}"
 
 
 class StateError(ArchonError):

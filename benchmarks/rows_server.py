@@ -23,7 +23,11 @@ def tables(rows: int) -> list[Table]:
     """Return tables of ``rows`` rows in all; their prefixes are ``0:``, ``1:`` and so on."""
     ioc = app.join(SiteConfig(controller=ControllerConfig(host="127.0.0.1")))
     operations = Operations(ioc.camera)
-    kinds = [(CAMERA_ROWS, ioc.camera.live), (CONTROLLER_ROWS, ioc.controller.live), (FITS_ROWS, ioc.camera.live)]
+    kinds = [
+        (CAMERA_ROWS, ioc.camera.live),
+        (CONTROLLER_ROWS, ioc.camera.controller.live),
+        (FITS_ROWS, ioc.camera.live),
+    ]
     made: list[Table] = []
     for number in count():
         own, live = kinds[number % len(kinds)]

@@ -67,9 +67,10 @@ def is_model(kind: object) -> bool:
 
 
 def sections(page: Path) -> dict[str, str]:
-    """Return the text of each section by its heading without backticks."""
+    """Return the text of each section by its heading without backticks; some have two."""
     parts = re.split(r"^## (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {heading.strip("`"): text for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+    pairs = zip(parts[1::2], parts[2::2], strict=True)
+    return {name.strip("`"): text for heading, text in pairs for name in heading.split(" or ")}
 
 
 def test_every_key_of_the_site_file_is_explained() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -10,17 +10,18 @@ from typing import Any
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState, Link
-from archon_ioc.errors import ArchonError, InputError, ReadoutError, SaveError, StateError
+from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
 from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.filing import Filing
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
-from archon_ioc.exposure.picture import Exposure, Moments, Shot, add, develop
-from archon_ioc.exposure.publisher import Publisher, Sink
+from archon_ioc.exposure.publisher import Sink
+from archon_ioc.exposure.series import Series
 from archon_ioc.exposure.settings import ExposureSettings, FileSettings, ImageMode, SettingsFile
 from archon_ioc.exposure.shots import Shots
 from archon_ioc.exposure.shutter import PvShutter, Shutter
-from archon_ioc.exposure.state import CameraState, ImageState, enter, update
-from archon_ioc.image.geometry import PixelArray
+from archon_ioc.exposure.state import CameraState, enter, update
+from archon_ioc.exposure.together import finished
+from archon_ioc.exposure.unit import Unit
 from archon_ioc.live import Live
 
 log = logging.getLogger(__name__)
@@ -32,14 +33,16 @@ _SAFETY_PERIOD = 1.0
 
 
 class Camera:
-    """One camera on one controller.
+    """One camera on one or several controllers, of which the first one leads.
 
     `acquire` and `abort` may be called by anybody at any time; a call that does not fit is refused with a
     `StateError` and changes nothing. The exposure belongs to the camera: a caller that goes away does not end it.
     """
 
-    def __init__(self, controller: ArchonController, site: SiteConfig, pv_shutter: PvShutter | None = None) -> None:
-        self.controller = controller
+    def __init__(
+        self, controllers: Sequence[ArchonController], site: SiteConfig, pv_shutter: PvShutter | None = None
+    ) -> None:
+        self.controllers = tuple(controllers)
         self._site = site
         # Clients of other folders and hosts must find the files too.
         files = FileSettings(f"{site.files.path.absolute()}/", site.files.name, site.files.template)
@@ -48,17 +51,17 @@ class Camera:
         self._stored: ExposureSettings = self._settings_file.load()
         self.live = Live(
             CameraState(
-                controller=controller.status,
+                controllers=tuple(controller.status for controller in controllers),
                 temperature_sensor=site.temperature_sensor,
                 shutter_config=site.shutter,
                 settings=self._stored,
             )
         )
-        self._shutter = Shutter(controller, pv_shutter, self.live)
-        self._shots = Shots(controller, self._shutter, self.live)
-        self._publisher = Publisher(lambda images: update(self.live, queued=images))
+        self._shutter = Shutter(self.controller, pv_shutter, self.live)
+        self._shots = Shots([Unit(controller) for controller in controllers], self._shutter, self.live, site.sync)
         self.attributes = Attributes(self.live, site.header.cards)
-        self.filing = Filing(self.live, site.detectors, self._store_settings)
+        self.filing = Filing(self.live, site, self._store_settings)
+        self._series = Series(self._shots, self.filing, self.attributes, self.live, site)
         self._current: asyncio.Task[None] | None = None
         self._reason = ""  # why it was aborted
         self._refusal = ""
@@ -68,6 +71,11 @@ class Camera:
         self._storing = asyncio.Lock()
 
     @property
+    def controller(self) -> ArchonController:
+        """The controller that leads, or the only one."""
+        return self.controllers[0]
+
+    @property
     def state(self) -> CameraState:
         """The latest state."""
         return self.live.value
@@ -75,7 +83,7 @@ class Camera:
     @property
     def sinks(self) -> list[Sink]:
         """What gets each finished image; append to it before `run`."""
-        return self._publisher.sinks
+        return self._series.publisher.sinks
 
     # life
 
@@ -85,7 +93,8 @@ class Camera:
         await self.attributes.load()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._follow_controller(), name="camera follows controller")
+                for number, controller in enumerate(self.controllers):
+                    tasks.create_task(self._follow(number), name=f"camera follows {controller.name}")
                 tasks.create_task(self._keep_safe(), name="camera keeps safe")
                 tasks.create_task(self._keep_settings(), name="camera settings")
         finally:
@@ -94,29 +103,28 @@ class Camera:
     async def _stop(self) -> None:
         self._shots.hurry()
         self._shutter.hurry()
-        if self.state.phase is Phase.FETCHING:
-            self.controller.reconnect()  # a fetch may take longer than a stop
         await self.abort("aborted: the program stops")
         await self._shots.stop()
         self._shutter.hurry()  # it has its own time once more
         await self._shutter.close_left_open()
-        await self._publisher.stop()
+        await self._series.publisher.stop()
 
-    async def _follow_controller(self) -> None:
-        async for state in self.controller.live.watch():
-            old = self.state.controller
-            update(self.live, controller=state)
+    async def _follow(self, number: int) -> None:
+        async for state in self.controllers[number].live.watch():
+            old = self.state.controllers
+            update(self.live, controllers=(*old[:number], state, *old[number + 1 :]))
             self._shutter.look()
-            if (old.link, old.reason) != (state.link, state.reason):
+            if (old[number].link, old[number].reason) != (state.link, state.reason):
                 self._tell_of_link(state)
 
     def _tell_of_link(self, state: ControllerState) -> None:
-        if state.is_up:
+        name = f"{state.name}: " if len(self.controllers) > 1 else ""
+        if self.state.is_up:
             self.show("Acquiring" if self.state.acquiring else "Connected")
         elif state.link is Link.DOWN and state.reason:
-            self.show(
-                f"{'The link is lost, waiting for it' if self.state.acquiring else 'Disconnected'}: {state.reason}"
-            )
+            is_awaited = self.state.acquiring
+            said = "The link is lost, waiting for it" if is_awaited else "Disconnected"
+            self.show(f"{name}{said}: {state.reason}")
 
     async def _keep_safe(self) -> None:
         """Stop and close what could not be when it should have been, again and again until it works."""
@@ -127,9 +135,9 @@ class Camera:
                     await self._recover()
 
     async def _pause_or_new_link(self) -> None:
-        link = self.controller.status.link
+        links = [unit.link for unit in self.state.controllers]
         with suppress(TimeoutError):
-            await self.controller.live.until(lambda state: state.link is not link, _SAFETY_PERIOD)
+            await self.live.until(lambda state: [unit.link for unit in state.controllers] != links, _SAFETY_PERIOD)
 
     async def _recover(self) -> None:
         had_problem = self._shots.problem
@@ -152,7 +160,7 @@ class Camera:
         async with self._storing:
             settings = self.state.settings
             if settings != self._stored:
-                await _finished(asyncio.to_thread(self._settings_file.save, settings))
+                await finished(asyncio.to_thread(self._settings_file.save, settings))
                 self._stored = settings
 
     # operations
@@ -172,7 +180,9 @@ class Camera:
         Raises:
             InputError: with more than one CCD, whose images are kept whole.
         """
-        if self._site.detectors and self.state.settings.changed(**changes) != self.state.settings:
+        if (self._site.detectors or len(self.controllers) > 1) and self.state.settings.changed(
+            **changes
+        ) != self.state.settings:
             raise InputError("a window is possible only where the whole frame is one CCD")
         columns, rows = self.state.full_size
         for name, value in changes.items():
@@ -224,7 +234,7 @@ class Camera:
             ArchonError: if it failed.
         """
         self._require_free()
-        self._reason = self._publisher.problem = ""
+        self._reason = self._series.publisher.problem = ""
         self._is_over = False
         # From here on a second request is refused, before anything is awaited.
         current = asyncio.create_task(self._acquisition(settings or self.state.settings), name="acquisition")
@@ -267,7 +277,7 @@ class Camera:
         try:
             async with self._turn:
                 await self._recover()
-                await self._check_ready(settings)
+                await self._series.require_room(settings)
                 began = loop.time()
                 # In one step: no client may see Acquire without its state, or the state of the last time.
                 check_step(self.state.phase, Phase.PREPARING)
@@ -275,17 +285,17 @@ class Camera:
                     self.live, acquiring=True, phase=Phase.PREPARING, outcome=Outcome.NONE, message="Acquiring",
                     images_done=0, exposures_done=0,
                 )  # fmt: skip
-                await self._take_images(settings)
-            self._end(Outcome.DONE, f"Done, but {problem}" if (problem := self._publisher.problem) else "Done")
+                await self._series.take(settings)
+            self._end(Outcome.DONE, f"Done, but {problem}" if (problem := self._series.publisher.problem) else "Done")
         except asyncio.CancelledError:
             is_regular = settings.image_mode is ImageMode.CONTINUOUS
             self._end(Outcome.DONE if is_regular else Outcome.ABORTED, f"Acquisition {self._reason}")
         except ArchonError as error:
             if not self.state.acquiring:
-                log.warning("%s: acquisition refused: %s", self.controller.name, error)
+                log.warning("acquisition refused: %s", error)
                 self.refused(str(error))
                 raise
-            log.error("%s: acquisition failed: %s", self.controller.name, error)
+            log.error("acquisition failed: %s", error)
             self._end(Outcome.FAILED, str(error))
             raise
         finally:
@@ -297,7 +307,7 @@ class Camera:
         if task.cancelled():  # before it had begun
             self._end(Outcome.ABORTED, f"Acquisition {self._reason}")
         elif (error := task.exception()) and not isinstance(error, ArchonError):
-            log.critical("%s: acquisition failed", self.controller.name, exc_info=error)
+            log.critical("acquisition failed", exc_info=error)
             self._end(Outcome.FAILED, f"internal error: {error!r}")
         update(self.live, acquiring=False)
 
@@ -310,88 +320,3 @@ class Camera:
             enter(self.live, Phase.IDLE)
         image = replace(self.state.image, rate=0.0)
         update(self.live, outcome=outcome, message=message[:255], remaining=0.0, image=image)
-
-    async def _check_ready(self, settings: ExposureSettings) -> None:
-        acf = await self._shots.check(settings)
-        rows, columns = acf.frame_shape
-        pixel = 4 if settings.num_exposures > 1 else acf.sample_mode.bytes_per_pixel
-        await self.filing.require_room(rows * columns * pixel)
-
-    async def _take_images(self, settings: ExposureSettings) -> None:
-        loop = asyncio.get_running_loop()
-        while settings.images is None or self.state.images_done < settings.images:
-            began = loop.time()
-            await self._take(settings)
-            more = settings.images is None or self.state.images_done < settings.images
-            if more and (pause := began + settings.period - loop.time()) > 0:
-                enter(self.live, Phase.WAITING)
-                await self._shots.count_down(pause)
-
-    async def _take(self, settings: ExposureSettings) -> None:
-        """Take one image, of one or more summed exposures."""
-        try:
-            shot = await self._expose(settings)
-            enter(self.live, Phase.SAVING)
-            await _finished(self._hand_out(shot, settings))
-            if not shot.powered:
-                raise ReadoutError("the CCD power failed during the exposure")
-            if settings.array_callbacks:
-                await self._publisher.until_at_most(0 if settings.wait_for_plugins else 1)
-        except BaseException:  # also cancellation: the hardware comes first
-            enter(self.live, Phase.ABORTING)
-            await self._shots.stop()
-            raise
-
-    async def _expose(self, settings: ExposureSettings) -> Shot:
-        total: PixelArray | None = None
-        moments: list[Moments] = []
-        update(self.live, exposures_done=0)
-        while True:
-            frame, moment = await self._shots.take(settings)
-            moments.append(moment)
-            total = await asyncio.to_thread(add, total, frame)
-            update(self.live, exposures_done=len(moments))
-            powered = self._shots.has_power
-            if len(moments) == settings.num_exposures or not powered:
-                span = Moments.spanning(moments)
-                return Shot(total, frame.info, span, len(moments), powered, self.attributes.cards())
-
-    async def _hand_out(self, shot: Shot, settings: ExposureSettings) -> None:
-        """Give a finished image to clients and to the disk."""
-        # Where files go is not a setting of the exposure: it holds at once.
-        state = replace(self.state, settings=replace(settings, files=self.filing.settings))
-        exposure = await asyncio.to_thread(develop, shot, state, self._site)
-        self._count(exposure)
-        if settings.array_callbacks:
-            self._publisher.publish(exposure)
-        await self.filing.take(exposure)
-
-    def _count(self, exposure: Exposure) -> None:
-        old = self.state.image
-        rows, columns = exposure.picture.shape
-        since = exposure.timestamp - old.timestamp
-        image = ImageState(
-            unique_id=old.unique_id + 1,
-            timestamp=exposure.timestamp,
-            width=columns,
-            height=rows,
-            data_type="UInt32" if exposure.picture.dtype.itemsize == 4 else "UInt16",
-            counter=old.counter + 1,
-            rate=1 / since if self.state.images_done and since > 0 else 0.0,
-        )
-        settings = self.state.settings
-        is_shown = settings.array_callbacks and settings.image_callbacks
-        shown = image if is_shown else self.state.shown
-        done, amplifiers = self.state.images_done + 1, exposure.facts.amplifiers
-        update(self.live, image=image, shown=shown, quick_look=amplifiers, images_done=done)
-
-
-async def _finished(work: Awaitable[None]) -> None:
-    """Do work that must not be cut short; a cancellation is delivered when it is done."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        task.result()
-        raise

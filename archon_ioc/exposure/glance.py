@@ -32,7 +32,7 @@ def glance(
     taps = controller.acf.taps if controller.acf else ()
     if not taps:
         return ()
-    names, detectors = [tap.name for tap in taps], site.detectors
+    names, detectors = [tap.name for tap in taps], site.detectors_of(controller.name)
     own = {tap: detector for detector in detectors for tap in detector.taps}
     edges = dict.fromkeys(names, _edges(controller))
     full = quicklook.FULL_SCALE.get(info.sample_mode, quicklook.FULL_SCALE[SampleMode.BITS16])

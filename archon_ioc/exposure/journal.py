@@ -19,7 +19,7 @@ from archon_ioc.driver.state import ControllerState
 from archon_ioc.driver.window import Window
 from archon_ioc.errors import SaveError
 from archon_ioc.exposure.files import Naming
-from archon_ioc.exposure.picture import Moments
+from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.image.header import Value
 from archon_ioc.protocol.replies import BufferInfo, DeviceStatus, FrameStatus, SystemInfo

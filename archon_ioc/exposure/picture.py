@@ -1,6 +1,6 @@
 """Exposure: one image with everything that is known of it, made from a fetched frame."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.exposure.glance import glance
+from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.image import geometry, header
@@ -20,30 +21,6 @@ from archon_ioc.protocol.replies import BufferInfo, Frame
 
 _NOT_CONNECTED = -273.0  # an open sensor reads absolute zero
 _FRAME_TYPES = ("Normal", "Background", "FlatField", "DblCorrelation")
-
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """Begin and end of the integration, UTC.
-
-    ``seconds`` of light were collected in between, and for ``dark_seconds`` charge from the last cleaning to the
-    readout.
-    """
-
-    started: datetime
-    ended: datetime
-    seconds: float
-    dark_seconds: float
-
-    @classmethod
-    def spanning(cls, moments: Sequence["Moments"]) -> "Moments":
-        """Return those of the sum of several integrations."""
-        return cls(
-            started=moments[0].started,
-            ended=moments[-1].ended,
-            seconds=sum(moment.seconds for moment in moments),
-            dark_seconds=sum(moment.dark_seconds for moment in moments),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +71,7 @@ def develop(shot: Shot, state: CameraState, site: SiteConfig) -> Exposure:
 
     Args:
         shot: what was fetched.
-        state: the camera with the settings of this exposure.
+        state: the camera with the settings of this exposure, and the controller of this frame as its only one.
         site: the CCDs and the header cards of the site.
 
     Raises:
@@ -102,12 +79,13 @@ def develop(shot: Shot, state: CameraState, site: SiteConfig) -> Exposure:
         ConfigError: if the CCDs of the site file do not fit the configuration.
     """
     picture = shot.pixels
-    if site.detectors:
-        taps = state.controller.acf.taps if state.controller.acf else ()
-        images = geometry.split(picture, geometry.areas_of(shot.info, taps), site.detectors)
+    controller = state.controller
+    if detectors := site.detectors_of(controller.name):
+        taps = controller.acf.taps if controller.acf else ()
+        images = geometry.split(picture, geometry.areas_of(shot.info, taps), detectors)
     else:
-        picture = _windowed(picture, state)
-        images = {geometry.WHOLE_FRAME: picture}
+        picture = picture if _is_whole(site) else _windowed(picture, state)
+        images = dict.fromkeys(site.images_of(controller.name), picture)
     is_looked_at = state.settings.quick_look
     amplifiers = glance(shot.pixels, shot.info, state.controller, site, shot.summed) if is_looked_at else ()
     reverse = state.settings.reverse_x, state.settings.reverse_y
@@ -139,6 +117,11 @@ def _celsius(reading: str | float | None) -> float | None:
     return celsius if celsius > _NOT_CONNECTED else None
 
 
+def _is_whole(site: SiteConfig) -> bool:
+    """Whether frames are kept whole: a window is possible only where a frame is the only image."""
+    return bool(site.detectors) or len(site.units) > 1
+
+
 def _windowed(picture: PixelArray, state: CameraState) -> PixelArray:
     columns, rows = state.full_size
     x, y, width, height = state.window
@@ -152,7 +135,7 @@ def _windowed(picture: PixelArray, state: CameraState) -> PixelArray:
 def _facts(shot: Shot, state: CameraState, site: SiteConfig) -> header.Facts:
     settings, controller = state.settings, state.controller
     window, acf, moments = controller.window, controller.acf, shot.moments
-    is_whole = bool(site.detectors) or state.window == (0, 0, *state.full_size)
+    is_whole = _is_whole(site) or state.window == (0, 0, *state.full_size)
     return header.Facts(
         number=settings.files.number,
         image_type=header.image_type(_FRAME_TYPES[settings.frame_type], settings.seconds),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from archon_ioc.errors import ReadoutError
 from archon_ioc.exposure.journal import Entry
-from archon_ioc.exposure.picture import Moments
+from archon_ioc.exposure.moments import Moments
 from archon_ioc.protocol.replies import TICK, BufferInfo, FrameStatus
 
 _EARLY = 0.95

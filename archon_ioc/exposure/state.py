@@ -1,7 +1,7 @@
 """CameraState: all that is known of the camera, as one frozen snapshot."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from archon_ioc.config import ShutterConfig
 from archon_ioc.driver.state import ControllerState
@@ -45,7 +45,7 @@ class FileState:
 class CameraState:
     """One camera. ``acquiring`` is true from the accepted Acquire to the end of everything it started."""
 
-    controller: ControllerState = field(default_factory=ControllerState)
+    controllers: tuple[ControllerState, ...] = (ControllerState(),)
     settings: ExposureSettings = field(default_factory=ExposureSettings)
     phase: Phase = Phase.IDLE
     outcome: Outcome = Outcome.NONE
@@ -64,6 +64,20 @@ class CameraState:
     shown: ImageState = field(default_factory=ImageState)
     file: FileState = field(default_factory=FileState)
     quick_look: tuple[Amplifier, ...] = ()
+
+    @property
+    def controller(self) -> ControllerState:
+        """The controller that leads, or the only one."""
+        return self.controllers[0]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether every controller can be used."""
+        return all(controller.is_up for controller in self.controllers)
+
+    def alone(self, name: str) -> Self:
+        """Return the camera as if it had this controller only."""
+        return replace(self, controllers=tuple(unit for unit in self.controllers if unit.name == name))
 
     @property
     def full_size(self) -> tuple[int, int]:

@@ -189,7 +189,7 @@ async def running_camera(folder: Path, setup: Setup) -> AsyncIterator[Bench]:
     async with SimServer(device, **options) as sim:
         site = make_site(folder, sim.port, setup)
         controller = ArchonController(site.controller.host, sim.port, config=site.controller, script=site.script)
-        camera = Camera(controller, site, setup.shutter)
+        camera = Camera([controller], site, setup.shutter)
         controlling = asyncio.create_task(controller.run())
         running = asyncio.create_task(camera.run())
         try:

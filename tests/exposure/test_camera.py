@@ -66,31 +66,6 @@ async def test_numbers_count_up(bench) -> None:
     assert (bench.camera.state.image.unique_id, bench.camera.state.image.counter) == (4, 1)
 
 
-async def test_several_images(bench) -> None:
-    bench.camera.change(seconds=0.01, image_mode=ImageMode.MULTIPLE, num_images=3)
-    states = bench.note_states()
-    await bench.camera.acquire()
-    assert bench.files == [f"archon_000{n}.fits" for n in (1, 2, 3)]
-    assert bench.camera.state.images_done == 3
-    done = [state.images_done for state in states]
-    assert done == sorted(done)
-    assert max(state.image.rate for state in states) > 0
-    assert bench.camera.state.image.rate == 0, "nothing is being taken any more"
-    await bench.good()
-    assert bench.camera.state.images_done == 1
-
-
-async def test_images_at_regular_times(bench) -> None:
-    bench.camera.change(seconds=0.01, image_mode=ImageMode.MULTIPLE, num_images=3, period=0.5)
-    states = bench.note_states()
-    await bench.camera.acquire()
-    stamps = sorted({state.image.timestamp for state in states if state.image.unique_id})
-    assert [later - earlier for earlier, later in pairwise(stamps)] == pytest.approx([0.5, 0.5], abs=0.15)
-    assert Phase.WAITING in {state.phase for state in states}
-    last = max(n for n, state in enumerate(states) if state.phase is Phase.WAITING)
-    assert any(state.phase is Phase.SAVING for state in states[last:]), "no waiting after the last image"
-
-
 async def test_continuous_ends_with_an_abort(bench) -> None:
     bench.camera.change(seconds=0.01, image_mode=ImageMode.CONTINUOUS)
     client = bench.start()

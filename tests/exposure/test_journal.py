@@ -18,7 +18,7 @@ from archon_ioc.driver.window import Window
 from archon_ioc.errors import SaveError
 from archon_ioc.exposure.files import Naming
 from archon_ioc.exposure.journal import LOST, Entry, Journal, Snapshot, new_name
-from archon_ioc.exposure.picture import Moments
+from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.settings import ExposureSettings, FrameType
 from archon_ioc.protocol.enums import FrameMode, SampleMode
 from archon_ioc.protocol.replies import BufferInfo, DeviceStatus, FrameStatus, SystemInfo

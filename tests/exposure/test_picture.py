@@ -141,36 +141,6 @@ async def test_ccds_that_the_configuration_does_not_have(benches) -> None:
         assert bench.files == []
 
 
-# Sums
-
-
-@pytest.mark.parametrize("sample_mode", [0, 1])
-async def test_exposures_are_summed(benches, make_acf, pattern, sample_mode: int) -> None:
-    acf = make_acf(SAMPLEMODE=sample_mode)
-    async with benches(acf=acf) as bench:
-        bench.camera.change(seconds=0.02, num_exposures=3)
-        await bench.camera.acquire()
-        pixels, header = saved(bench.camera)
-        assert np.array_equal(pixels, sum(pattern(acf, frame).astype(np.uint64) for frame in (1, 2, 3)))
-        assert pixels.dtype.itemsize == 4
-        state = bench.camera.state
-        assert (state.exposures_done, state.images_done, state.image.unique_id) == (3, 1, 1)
-        assert header["COADDS"] == 3
-        assert header["EXPTIME"] == header["XPOSURE"] == header["EXPREQ"] == pytest.approx(0.06)
-        assert header["TELAPSE"] > 0.06, "from the first begin to the last end, with the readouts in between"
-
-
-async def test_a_sum_stops_at_the_highest_number(benches, make_acf, pattern) -> None:
-    taps = tuple(f"AD{n}L" for n in range(1, 17)) * 9
-    acf = make_acf(SAMPLEMODE=1, FRAMEMODE=0, taps=taps, lines=4, pixels=8)
-    async with benches(acf=acf) as bench:
-        bench.camera.change(seconds=0.0, num_exposures=2)
-        await bench.camera.acquire()
-        expected = np.minimum(pattern(acf, 1).astype(np.uint64) * 2, 0xFFFFFFFF)
-        assert expected.max() == 0xFFFFFFFF, "the test is too weak"
-        assert np.array_equal(saved(bench.camera)[0], expected)
-
-
 # Header
 
 

@@ -8,7 +8,7 @@ import pytest
 from archon_ioc.errors import ReadoutError
 from archon_ioc.exposure.files import Naming
 from archon_ioc.exposure.journal import Entry, Snapshot
-from archon_ioc.exposure.picture import Moments
+from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.salvage import find, in_danger, moments, seconds_left
 from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.protocol.enums import FrameMode, SampleMode

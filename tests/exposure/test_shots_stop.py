@@ -29,7 +29,7 @@ async def test_an_abort_waits_for_a_controller_that_is_busy(benches) -> None:
 async def test_an_abort_that_fails_is_tried_again_with_the_link_up(
     bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("archon_ioc.exposure.shots._STOP_SECONDS", 0.05)
+    monkeypatch.setattr("archon_ioc.exposure.unit._STOP_SECONDS", 0.05)
     bench.camera.change(seconds=100.0)
     client = bench.start()
     await bench.until_phase(Phase.INTEGRATING)
@@ -50,7 +50,7 @@ async def test_an_abort_that_fails_is_tried_again_with_the_link_up(
 async def test_an_exposure_does_not_begin_before_the_last_one_is_stopped(
     bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archon_ioc.exposure.shots._STOP_SECONDS", 0.05)
+    monkeypatch.setattr("archon_ioc.exposure.unit._STOP_SECONDS", 0.05)
     bench.camera.change(seconds=100.0)
     client = bench.start()
     await bench.until_phase(Phase.INTEGRATING)

@@ -13,7 +13,7 @@ from archon_ioc.live import Live
 def state_of(make_acf, settings: ExposureSettings | None = None, hbin: int = 1, vbin: int = 1) -> CameraState:
     acf = make_acf(lines=20 // vbin, pixels=24 // hbin)
     window = Window(20, 24, hbin=hbin, vbin=vbin)
-    return CameraState(ControllerState(acf=acf, window=window), settings or ExposureSettings())
+    return CameraState((ControllerState(acf=acf, window=window),), settings or ExposureSettings())
 
 
 def test_without_a_configuration_there_is_no_size() -> None:

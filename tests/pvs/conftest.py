@@ -39,16 +39,16 @@ def camera_states() -> dict[str, CameraState]:
     up, long = connected(), "x" * 1000
     busy = replace(up, upload=Progress(Step.WRITING, 1, 3), fetch=Progress(Step.FETCHING, 0, 0), log=(long, long))
     image = ImageState(7, 1.8e9, 30, 40, "UInt32", 3, 0.5)
-    idle = CameraState(up, outcome=Outcome.DONE, image=image, shown=image, file=FileState(True, "data/a_0001.fits"))
+    idle = CameraState((up,), outcome=Outcome.DONE, image=image, shown=image, file=FileState(True, "data/a_0001.fits"))
     return {
         "initial": CameraState(),
-        "never connected": CameraState(ControllerState(reason="cannot connect", link_errors=3)),
-        "connected": CameraState(up),
-        "without a configuration": CameraState(replace(up, acf=None, config=ConfigState.UNLOADED)),
+        "never connected": CameraState((ControllerState(reason="cannot connect", link_errors=3),)),
+        "connected": CameraState((up,)),
+        "without a configuration": CameraState((replace(up, acf=None, config=ConfigState.UNLOADED),)),
         "idle": idle,
-        "disconnected": replace(idle, controller=replace(up, link=Link.DOWN, reason="the link was lost")),
+        "disconnected": replace(idle, controllers=(replace(up, link=Link.DOWN, reason="the link was lost"),)),
         **{
-            phase.name: replace(idle, controller=busy, phase=phase, acquiring=True, remaining=1.5)
+            phase.name: replace(idle, controllers=(busy,), phase=phase, acquiring=True, remaining=1.5)
             for phase in Phase
             if phase is not Phase.IDLE
         },

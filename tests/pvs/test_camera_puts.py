@@ -39,7 +39,7 @@ OTHERWISE = {
 @pytest.fixture
 def operations(tmp_path: Path) -> Operations:
     site = SiteConfig(files=FilesConfig(path=tmp_path, state=tmp_path / "state"))
-    return Operations(Camera(ArchonController("127.0.0.1"), site))
+    return Operations(Camera([ArchonController("127.0.0.1")], site))
 
 
 def setpoints() -> dict[str, Pv[Any, Any]]:

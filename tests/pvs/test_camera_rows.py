@@ -136,7 +136,7 @@ def test_sizes_before_and_after_the_first_image(states: dict[str, CameraState]) 
 
 def test_the_rest_of_the_readout_follows_that_of_the_exposure(states: dict[str, CameraState]) -> None:
     state = states["INTEGRATING"]
-    state = replace(state, remaining=1.5, controller=replace(state.controller, readout_left=43.7))
+    state = replace(state, remaining=1.5, controllers=(replace(state.controller, readout_left=43.7),))
     assert value(CAMERA_ROWS, "TimeRemaining", state) == 1.5
     assert value(CAMERA_ROWS, "TimeRemaining", replace(state, phase=Phase.READING)) == 43.7
 
@@ -151,7 +151,7 @@ def test_the_type_of_the_pixels_can_be_set_between_two_images(states: dict[str, 
     acf = idle.controller.acf
     assert acf
     assert idle.image.data_type == "UInt32"
-    short = replace(idle, controller=replace(idle.controller, acf=acf.with_value("SAMPLEMODE", "0")))
+    short = replace(idle, controllers=(replace(idle.controller, acf=acf.with_value("SAMPLEMODE", "0")),))
     names = ("UInt16", "UInt32")
     found = [value(CAMERA_ROWS, "DataType", state) for state in (short, idle)]
     assert found == [DATA_TYPES.index(name) for name in names], "a client waits for the readback of what it has put"

@@ -1,0 +1,59 @@
+"""Moments: when an integration began and ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from archon_ioc.driver.state import ControllerState
+from archon_ioc.protocol.replies import TICK, BufferInfo, FrameStatus
+
+_NO_INTEGRATION = "NoIntMS"
+"""Parameter of the scripts: milliseconds between integration and readout, while the shutter closes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Begin and end of the integration, UTC.
+
+    ``seconds`` of light were collected in between, and for ``dark_seconds`` charge from the last cleaning to the
+    readout.
+    """
+
+    started: datetime
+    ended: datetime
+    seconds: float
+    dark_seconds: float
+
+    @classmethod
+    def spanning(cls, moments: Sequence["Moments"]) -> "Moments":
+        """Return those of the sum of several integrations."""
+        return cls(
+            started=moments[0].started,
+            ended=moments[-1].ended,
+            seconds=sum(moment.seconds for moment in moments),
+            dark_seconds=sum(moment.dark_seconds for moment in moments),
+        )
+
+
+def of_started(started: datetime, seconds: float, before: FrameStatus, info: BufferInfo) -> Moments:
+    """Return the moments of an exposure that was ``started`` by us when the buffers were as ``before``."""
+    return Moments(started, started + timedelta(seconds=seconds), seconds, (info.timestamp - before.timer) * TICK)
+
+
+def of_triggered(state: ControllerState, seconds: float, info: BufferInfo) -> Moments:
+    """Return the moments of an exposure that an external trigger began, when FRAME has just been read.
+
+    The trigger is not seen here: the frame's own time stamp tells when its first pixel was read.
+    """
+    pause = _pause(state)
+    age = (state.frames.timer - info.timestamp) * TICK if state.frames else 0.0
+    ended = datetime.now(UTC) - timedelta(seconds=age + pause)
+    return Moments(ended - timedelta(seconds=seconds), ended, seconds, seconds + pause)
+
+
+def _pause(state: ControllerState) -> float:
+    """Return how many seconds there are between integration and first pixel, as far as that is known."""
+    if state.readout and state.readout.pause:
+        return state.readout.pause.seconds
+    name = state.acf.parameter_name(_NO_INTEGRATION) if state.acf else None
+    return state.parameters.get(name, 0) / 1000 if name else 0.0

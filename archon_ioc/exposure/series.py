@@ -1,0 +1,194 @@
+"""Series: the images of one acquisition, one after the other. One image is one coroutine, readable as a recipe."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.config import SiteConfig
+from archon_ioc.errors import ArchonError, ReadoutError
+from archon_ioc.exposure.attributes import Attributes
+from archon_ioc.exposure.filing import FileSet, Filing
+from archon_ioc.exposure.moments import Moments
+from archon_ioc.exposure.phase import Phase
+from archon_ioc.exposure.picture import Exposure, Shot, add, develop
+from archon_ioc.exposure.publisher import Publisher
+from archon_ioc.exposure.settings import ExposureSettings
+from archon_ioc.exposure.shots import Shots
+from archon_ioc.exposure.state import CameraState, ImageState, enter, update
+from archon_ioc.exposure.together import finished
+from archon_ioc.exposure.unit import Unit
+from archon_ioc.image.geometry import PixelArray
+from archon_ioc.image.quicklook import Amplifier
+from archon_ioc.live import Live
+from archon_ioc.protocol.replies import BufferInfo, Frame
+
+
+class Series:
+    """Takes images and gives them to clients and to the disk; the owner of what the camera's state says of them."""
+
+    def __init__(
+        self, shots: Shots, filing: Filing, attributes: Attributes, live: Live[CameraState], site: SiteConfig
+    ) -> None:
+        self.publisher = Publisher(lambda images: update(live, queued=images))
+        self._shots = shots
+        self._filing = filing
+        self._attributes = attributes
+        self._live = live
+        self._site = site
+
+    @property
+    def _state(self) -> CameraState:
+        return self._live.value
+
+    async def require_room(self, settings: ExposureSettings) -> None:
+        """Check before the first exposure that the files of one image can be written.
+
+        Raises:
+            StateError: if a controller is not ready, or the files cannot be written.
+        """
+        acfs = await self._shots.check(settings)
+        await self._filing.require_room(sum(_frame_bytes(acf, settings) for acf in acfs.values()))
+
+    async def take(self, settings: ExposureSettings) -> None:
+        """Take all images of an acquisition.
+
+        Raises:
+            ArchonError: if one failed; the scripts are stopped then, as far as possible.
+        """
+        loop = asyncio.get_running_loop()
+        while settings.images is None or self._state.images_done < settings.images:
+            began = loop.time()
+            await self._take_one(settings)
+            more = settings.images is None or self._state.images_done < settings.images
+            if more and (pause := began + settings.period - loop.time()) > 0:
+                enter(self._live, Phase.WAITING)
+                await self._shots.count_down(pause)
+
+    async def _take_one(self, settings: ExposureSettings) -> None:
+        """Take one image, of one or more summed exposures."""
+        try:
+            await self._expose(_Image(settings, tuple(unit.name for unit in self._shots.units)))
+            if settings.array_callbacks:
+                await self.publisher.until_at_most(0 if settings.wait_for_plugins else 1)
+        except BaseException:  # also cancellation: the hardware comes first
+            enter(self._live, Phase.ABORTING)
+            await self._shots.stop()
+            raise
+
+    async def _expose(self, image: "_Image") -> None:
+        update(self._live, exposures_done=0)
+        for number in range(1, image.settings.num_exposures + 1):
+            try:
+                await self._shots.take(image.settings, partial(self._collected, image))
+            except ArchonError:
+                await self._save_rest(image, number)
+                raise
+
+    async def _collected(self, image: "_Image", unit: Unit, frame: Frame, moments: Moments) -> None:
+        """Add a frame of one controller to its part of the image, which is handed on when it is whole."""
+        part = image.parts[unit.name]
+        await part.add(frame, moments)
+        update(self._live, exposures_done=min(part.count for part in image.parts.values()))
+        powered = unit.has_power
+        if part.count == image.settings.num_exposures or not powered:
+            self._shots.reach(unit, Phase.SAVING)
+            await finished(self._hand_out(image, unit))
+        if not powered:
+            raise ReadoutError("the CCD power failed during the exposure")
+
+    async def _save_rest(self, image: "_Image", number: int) -> None:
+        """Save the sums of those that did not fail in exposure ``number`` of several."""
+        for unit in self._shots.units:
+            part = image.parts[unit.name]
+            if part.count == number and not part.is_handed_out:
+                self._shots.reach(unit, Phase.SAVING)
+                await finished(self._hand_out(image, unit))
+
+    async def _hand_out(self, image: "_Image", unit: Unit) -> None:
+        """Give a controller's part of a finished image to clients and to the disk."""
+        part, settings = image.parts[unit.name], image.settings
+        part.is_handed_out = True
+        shot = part.shot(unit, self._attributes)
+        # Where files go is not a setting of the exposure: it holds at once.
+        own = replace(settings, files=self._filing.settings)
+        exposure = await asyncio.to_thread(
+            develop, shot, replace(self._state.alone(unit.name), settings=own), self._site
+        )
+        image.quick_looks[unit.name] = exposure.facts.amplifiers
+        update(self._live, quick_look=tuple(one for look in image.quick_looks.values() for one in look))
+        if unit is self._shots.units[0]:
+            self._count(exposure)
+            if settings.array_callbacks:
+                self.publisher.publish(exposure)
+        await self._filing.take(image.files, exposure)
+
+    def _count(self, exposure: Exposure) -> None:
+        old = self._state.image
+        rows, columns = exposure.picture.shape
+        since = exposure.timestamp - old.timestamp
+        image = ImageState(
+            unique_id=old.unique_id + 1,
+            timestamp=exposure.timestamp,
+            width=columns,
+            height=rows,
+            data_type="UInt32" if exposure.picture.dtype.itemsize == 4 else "UInt16",
+            counter=old.counter + 1,
+            rate=1 / since if self._state.images_done and since > 0 else 0.0,
+        )
+        settings = self._state.settings
+        is_shown = settings.array_callbacks and settings.image_callbacks
+        shown = image if is_shown else self._state.shown
+        update(self._live, image=image, shown=shown, images_done=self._state.images_done + 1)
+
+
+def _frame_bytes(acf: Acf, settings: ExposureSettings) -> int:
+    rows, columns = acf.frame_shape
+    return rows * columns * (4 if settings.num_exposures > 1 else acf.sample_mode.bytes_per_pixel)
+
+
+class _Part:
+    """What one controller has collected of an image: a frame, or the sum of several."""
+
+    def __init__(self) -> None:
+        self.is_handed_out = False
+        self._total: PixelArray | None = None
+        self._info: BufferInfo | None = None
+        self._moments: list[Moments] = []
+
+    @property
+    def count(self) -> int:
+        """How many frames it has."""
+        return len(self._moments)
+
+    async def add(self, frame: Frame, moments: Moments) -> None:
+        """Add a frame.
+
+        Raises:
+            ReadoutError: if it does not fit.
+        """
+        self._total = await asyncio.to_thread(add, self._total, frame)
+        self._info = frame.info
+        self._moments.append(moments)
+
+    def shot(self, unit: Unit, attributes: Attributes) -> Shot:
+        """Return it with what clients want in the header."""
+        if self._total is None or self._info is None:
+            raise ReadoutError("nothing was collected")
+        span = Moments.spanning(self._moments)
+        return Shot(self._total, self._info, span, self.count, unit.has_power, attributes.cards())
+
+
+@dataclass
+class _Image:
+    """One image on its way: each controller's part, and their files."""
+
+    settings: ExposureSettings
+    controllers: tuple[str, ...]
+    files: FileSet = field(default_factory=FileSet)
+    parts: dict[str, _Part] = field(init=False)
+    quick_looks: dict[str, tuple[Amplifier, ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parts = {name: _Part() for name in self.controllers}
+        self.quick_looks = dict.fromkeys(self.controllers, ())

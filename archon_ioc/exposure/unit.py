@@ -1,0 +1,223 @@
+"""Unit: one controller's part in the exposures of a camera."""
+
+import logging
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.driver.controller import ArchonController
+from archon_ioc.driver.state import ConfigState, ControllerState
+from archon_ioc.driver.timing import Integration
+from archon_ioc.errors import LinkError, RejectedError, StateError
+from archon_ioc.exposure.patience import Patience
+from archon_ioc.protocol.enums import Power
+from archon_ioc.protocol.replies import BufferInfo, Frame, FrameStatus
+
+log = logging.getLogger(__name__)
+
+_FETCH_TRIES = 3
+_UNSETTLED = (ConfigState.LOADING, ConfigState.APPLYING, ConfigState.ERROR)
+_STOP_SECONDS = 10.0
+"""How long stopping the script may take: it waits for what the controller does before, APPLYMOD takes 1.5 s."""
+_HASTY = 2.0
+"""The same when the program stops, which must be over within 3 s."""
+
+
+class Unit:
+    """The steps of an exposure on one controller: `prepare`, `begin`, `read_out` and `fetch`.
+
+    If one of them fails or is cancelled, call `stop`. What others do meanwhile, and what the camera shows of it, is
+    not known here.
+    """
+
+    def __init__(self, controller: ArchonController) -> None:
+        self.controller = controller
+        self._before: FrameStatus | None = None
+        self._patience = Patience()
+        self._running = False  # the timing script does something for us
+        self._unsafe = False  # … and could not be told to stop
+        self._problem = ""
+        self._fetching = False
+
+    @property
+    def name(self) -> str:
+        """The name of the controller."""
+        return self.controller.name
+
+    @property
+    def state(self) -> ControllerState:
+        """The latest state of the controller."""
+        return self.controller.status
+
+    @property
+    def start(self) -> FrameStatus:
+        """The buffers as they were before the exposure that was prepared last.
+
+        Raises:
+            StateError: if there was none.
+        """
+        if self._before is None:
+            raise StateError("no exposure was prepared")
+        return self._before
+
+    @property
+    def is_unsafe(self) -> bool:
+        """Whether the script still has to be told something; `stop` then tries again."""
+        return self._unsafe
+
+    @property
+    def problem(self) -> str:
+        """Why the script could not be stopped, nothing if it could."""
+        return self._problem
+
+    @property
+    def has_power(self) -> bool:
+        """Whether the CCD had its voltages when it was looked at last: after each readout."""
+        status = self.state.status
+        return status is not None and status.power_good and status.power is Power.ON
+
+    async def check(self) -> Acf:
+        """Refuse what cannot be done now, and return the configuration that it will be done with.
+
+        Raises:
+            StateError: if the controller is not ready.
+        """
+        state = self.state
+        if not state.is_up:
+            raise StateError(f"the controller is disconnected: {state.reason}")
+        if state.acf is None or state.config in _UNSETTLED:
+            raise StateError(f"no configuration is loaded: {state.config_message}")
+        if self._problem:
+            raise StateError(self._problem)
+        await self.require_power()
+        self.controller.timing.script()
+        return state.acf
+
+    async def require_power(self) -> None:
+        """Refuse to go on without voltages.
+
+        Raises:
+            StateError: with what STATUS says now.
+            ReadoutError: if the link is lost and does not come back.
+        """
+        await self._look_at_power()
+        if problem := power_problem(self.state):
+            raise StateError(problem)
+
+    async def _look_at_power(self) -> None:
+        try:
+            await self.controller.get_device_status()
+        except (LinkError, RejectedError):
+            await self.controller.timing.until_up()  # a new link begins with STATUS
+
+    async def prepare(self, integration: Integration) -> None:
+        """Hold the cores with everything set for an exposure.
+
+        Raises:
+            ArchonError: if that is not possible.
+        """
+        self._running = True
+        self._before = await self.controller.timing.prepare(integration)
+
+    async def begin(self, *, triggered: bool = False) -> None:
+        """Let the prepared cores run: the exposure starts now, or with the next pulse on Trigger In.
+
+        Raises:
+            ArchonError: if that is not possible.
+        """
+        await self.controller.timing.begin(triggered=triggered)
+
+    async def frame_start(self) -> None:
+        """Wait, without a limit, until the frame of a triggered exposure begins.
+
+        Raises:
+            ArchonError: if that will not happen any more.
+        """
+        await self.controller.timing.frame_start(self.start)
+
+    async def read_early(self) -> None:
+        """Read out what was integrated, where the script waits for that; a lost link is waited for.
+
+        Raises:
+            ArchonError: if that is not possible.
+        """
+        await self.controller.timing.until_up()
+        await self.controller.timing.read_early()
+
+    async def read_out(self) -> BufferInfo:
+        """Wait for the whole frame and return its buffer.
+
+        Raises:
+            ArchonError: if it does not come.
+        """
+        return await self.controller.timing.new_frame(self.start)
+
+    async def rest(self) -> None:
+        """Let the CCD be cleared while its image is fetched and saved, and see whether it still has power."""
+        self._running = False
+        try:
+            await self.controller.timing.rest()
+        except (LinkError, RejectedError) as error:
+            log.warning("%s: idle clearing is not switched on: %s", self.name, error)
+            self._unsafe = True
+        await self._look_at_power()
+
+    async def fetch(self, info: BufferInfo) -> Frame:
+        """Fetch a frame; a link lost meanwhile is waited for: the frame is still in the controller.
+
+        Raises:
+            ArchonError: if the frame is gone, or the link is lost again and again.
+        """
+        self._fetching = True
+        try:
+            for attempt in range(1, _FETCH_TRIES):
+                try:
+                    return await self.controller.timing.fetch(info)
+                except LinkError as error:
+                    log.warning("%s: fetch %d failed: %s", self.name, attempt, error)
+                    await self.controller.timing.until_up()
+            return await self.controller.timing.fetch(info)
+        finally:
+            self._fetching = False
+
+    async def stop(self) -> bool:
+        """Stop the script if it does something for us, and return whether that was so and worked.
+
+        If it fails, `is_unsafe` and `problem` say so.
+        """
+        if not self._running and not self._unsafe:
+            return False
+        self._unsafe = True
+        try:
+            async with self._patience.limit(_STOP_SECONDS):
+                await self.controller.timing.make_safe()
+        except (LinkError, RejectedError, StateError) as error:
+            self._complain(str(error))
+        except TimeoutError:
+            self._complain("it does not answer in time")
+        else:
+            self._running = self._unsafe = False
+            self._problem = ""
+        return not self._unsafe
+
+    def hurry(self) -> None:
+        """The program stops: what is left to be done may take 2 s."""
+        self._patience.shorten(_HASTY)
+        if self._fetching:
+            self.controller.reconnect()  # a fetch may take longer than a stop
+
+    def _complain(self, reason: str) -> None:
+        problem = f"the timing script could not be stopped: {reason}"
+        if problem != self._problem:
+            log.error("%s: %s", self.name, problem)
+        self._problem = problem
+
+
+def power_problem(state: ControllerState) -> str:
+    """Return why the CCD cannot be used by the latest STATUS, nothing if it can."""
+    status = state.status
+    if status is None:
+        return "the CCD power is not known"
+    if not status.power_good:
+        return f"the power supply reports a fault (POWERGOOD=0), the CCD power is {status.power.name}"
+    if status.overheat:
+        return "the controller is too hot (OVERHEAT=1)"
+    return "" if status.power is Power.ON else f"the CCD power is {status.power.name}, it must be ON"
