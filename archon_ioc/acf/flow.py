@@ -12,13 +12,15 @@ class Routine:
     """The code that a CALL of an address executes, up to its RETURNs, as far as it stands together.
 
     It reaches from its label to the next one that something calls. ``leaves`` are the addresses outside to which
-    it jumps, ``calls`` those that it calls.
+    it jumps, ``calls`` those that it calls, ``runs_on`` the instructions inside from which it comes to another label
+    without a jump, loops left out.
     """
 
     start: int
     returns: tuple[int, ...]
     leaves: tuple[int, ...]
     calls: frozenset[int]
+    runs_on: tuple[int, ...]
 
 
 class Flow:
@@ -116,7 +118,27 @@ class Flow:
             tuple(at for at, instruction in inside if instruction.action is Action.RETURN),
             tuple(sorted(leaves)),
             frozenset(self._target(i) for _, i in inside if i.action is Action.CALL),
+            tuple(at for at, _ in inside if self.next_of(at) == at + 1 and at + 1 in self._blocks),
         )
+
+    @cached_property
+    def _blocks(self) -> frozenset[int]:
+        """The addresses with labels to which nothing jumps back."""
+        jumps = ((at, self._target(i)) for at, i in enumerate(self.instructions) if i.action is Action.GOTO)
+        loops = {target for at, target in jumps if target <= at}
+        return frozenset(self.program.labels.values()) - loops
+
+    def abandons(self, start: int) -> bool:
+        """Return whether a call of a routine can end without a RETURN, in it or in a routine that it calls."""
+        seen: set[int] = set()
+        waiting = [start]
+        while waiting:
+            routine = self.routines[waiting.pop()]
+            if routine.leaves:
+                return True
+            seen.add(routine.start)
+            waiting += routine.calls - seen
+        return False
 
     def deepest(self) -> tuple[int, ...]:
         """Return the longest chain of calls, as addresses; of routines that call themselves, one round."""

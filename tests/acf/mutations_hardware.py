@@ -171,7 +171,7 @@ def flow(plot: Plot) -> Mutant | None:
         return plot.edited(key, re.sub(_RETURN, f"; RETURN {other}", text), own)
     if way == 2:
         found = plot.line(r"IF !?(\w+) GOTO")
-        if found is None:
+        if found is None or ":" in plot.script.get(f"LINE{int(found[0][4:]) + 1}", ""):  # others may come to a label
             return None
         after = [name for name in plot.script if int(name[4:]) > int(found[0][4:])]
         return plot.edited(found[0], found[1].string.replace(found[1][0], "GOTO"), *after)

@@ -40,6 +40,23 @@ def test_a_routine_can_be_left_by_a_jump_or_by_running_on() -> None:
     assert found.routines[3].leaves == (0, 5)
 
 
+def test_a_routine_that_lost_its_return_runs_on_into_another_label() -> None:
+    found = flow("Main: X; CALL Sub\nX; GOTO Main\nSub: X; IF P GOTO Out\nX\nOut: X; GOTO Main")
+    assert found.routines[2].runs_on == (3,)
+    assert found.abandons(2)
+
+
+def test_a_loop_in_a_routine_is_not_another_label() -> None:
+    found = flow("Main: X; CALL Sub\nX; GOTO Main\nSub: X\nOut: X; GOTO Out")
+    assert found.routines[2].runs_on == ()
+    assert not found.abandons(2)
+
+
+def test_a_call_can_be_abandoned_in_a_routine_below() -> None:
+    found = flow("Main: X; CALL Sub\nX; GOTO Main\nSub: X; CALL Deep\nX; GOTO Sub\nDeep: X; GOTO Main")
+    assert found.abandons(2)
+
+
 def test_the_longest_chain_of_calls() -> None:
     found = flow(
         "Main: X; CALL Sub\nX; CALL Deep\nX; GOTO Main\nSub: X; CALL Deep\nX; RETURN Sub\nDeep: X; RETURN Deep"

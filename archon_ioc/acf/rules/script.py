@@ -72,7 +72,7 @@ def _other_return(subject: Subject) -> Iterator[Found]:
 def _no_return(subject: Subject) -> Iterator[Found]:
     if flow := subject.flow:
         for routine in flow.routines.values():
-            if not routine.returns and not routine.leaves:
+            if not routine.returns and not flow.abandons(routine.start):
                 label = flow.label(routine.start)
                 yield Found(flow.key(routine.start), f"{label} is called, but no RETURN {label} can be reached in it")
 
@@ -80,17 +80,20 @@ def _no_return(subject: Subject) -> Iterator[Found]:
 def _abandons(subject: Subject) -> Iterator[Found]:
     if flow := subject.flow:
         for routine in flow.routines.values():
-            if not routine.returns and routine.leaves:
-                label, to = flow.label(routine.start), flow.label(routine.leaves[0])
-                yield Found(flow.key(routine.start), f"{label} is called, and always goes on to {to} without a RETURN")
+            if not routine.returns and flow.abandons(routine.start):
+                label = flow.label(routine.start)
+                yield Found(flow.key(routine.start), f"{label} is called, and always goes elsewhere without a RETURN")
 
 
 def _falls_through(subject: Subject) -> Iterator[Found]:
-    if flow := subject.flow:
-        for at in sorted(flow.reachable):
-            following = flow.next_of(at)
-            if following in flow.called and following != 0:
-                yield Found(flow.key(at), f"without a jump control runs on into {flow.label(following)}")
+    flow = subject.flow
+    if flow is None:
+        return
+    into_routines = {at for at in flow.reachable if flow.next_of(at) in flow.called - {0}}
+    endless = (routine for routine in flow.routines.values() if not routine.returns)
+    for at in sorted(into_routines.union(*(routine.runs_on for routine in endless))):
+        following = flow.label(flow.next_of(at) or 0)
+        yield Found(flow.key(at), f"without a jump control runs on into {following}")
 
 
 def _past_the_end(subject: Subject) -> Iterator[Found]:
@@ -218,7 +221,7 @@ RULES: tuple[Rule, ...] = (
          "Name the routine's own label in its RETURN.", _other_return),
     Rule("no-return", Severity.WARNING, "A routine is called, but cannot return.",
          "End it with RETURN and its own label.", _no_return),
-    Rule("falls-through", Severity.WARNING, "Without a jump control runs on into a routine.",
+    Rule("falls-through", Severity.WARNING, "Without a jump control runs on into a routine, or out of one.",
          "End what is before with RETURN or GOTO.", _falls_through),
     Rule("past-the-end", Severity.WARNING, "The last line does not jump.",
          "End the script with RETURN or GOTO.", _past_the_end),
