@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from archon_ioc.config import DetectorConfig
 from archon_ioc.errors import ConfigError, InputError
 from archon_ioc.exposure.state import CameraState, update
-from archon_ioc.image import header
+from archon_ioc.image import header, layout
 from archon_ioc.image.header import Value
 from archon_ioc.live import Live
 from archon_ioc.protocol.enums import FrameMode, SampleMode
@@ -26,7 +26,10 @@ LONGEST_TEXT = 65536
 """Bytes of a file, or of XML that is put in place of a file's name."""
 
 _MACRO = re.compile(r"\$\((?P<round>[^()]*)\)|\$\{(?P<curly>[^{}]*)\}")
-_NUMBERED = re.compile(r"(GAIN|RDNOISE)\d*|TEMP\d+[A-C]?|BACKTEMP|ARCH\w+")
+_NUMBERED = re.compile(
+    r"(GAIN|RDNOISE|[DTBCA]SEC|BIASLV|E?NOISE|NSATUR|MEDIAN)\d*|(DATA|TRIM|BIAS|CCD|AMP|DET)SEC|(CCD|DET)SIZE|QLREF"
+    r"|(AMP|CCD)NAME|NEXTEND|TEMP\d+[A-C]?|BACKTEMP|ARCH\w+"
+)
 _CONSTANTS: Mapping[str, Callable[[str], Value]] = {"INT": int, "DOUBLE": float, "STRING": str}
 
 
@@ -227,7 +230,7 @@ def _our_keywords() -> set[str]:
         written=now, buffer=buffer, controller="", ccd_temperature=0.0, window=(0, 0, 0, 0),
         detector=DetectorConfig(name="ccd", taps=("AD1L",)),
     )  # fmt: skip
-    return {card.keyword for card in header.cards(facts)}
+    return {card.keyword for card in layout.image_cards(facts)}
 
 
 def _wrong(message: str) -> AttributesError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from archon_ioc.config import DetectorConfig
 from archon_ioc.errors import InputError, SaveError
-from archon_ioc.image import fits, header
+from archon_ioc.image import fits, header, layout
 from archon_ioc.image.geometry import PixelArray
 
 _CONVERSION = re.compile(r"%(?P<flags>[-+ 0]*)(?P<width>\d*)(?P<precision>\.\d*)?[hl]*(?P<letter>.?)", re.DOTALL)
@@ -27,12 +27,10 @@ class Naming:
     path: str
     name: str
     number: int
-    several: bool = False
-    """Whether the exposure has several images, so that the names of the CCDs are needed."""
 
     def full_name(self, ccd: str = "") -> str:
         """Return the path of the file of one CCD, see `file_name`."""
-        return file_name(self.template, self.path, self.name, self.number, ccd if self.several else "")
+        return file_name(self.template, self.path, self.name, self.number, ccd)
 
 
 def normal_path(path: str) -> str:
@@ -127,15 +125,13 @@ def save(
         ConfigError: if a card of the site or the user cannot be written.
         SaveError: naming what was not written, and what was.
     """
-    naming = replace(naming, several=naming.several or len(images) > 1)
-    names = {ccd: naming.full_name(ccd) for ccd in images}
-    by_name = {detector.name: detector for detector in detectors}
-    cards = {
-        ccd: header.cards(replace(facts, file_name=Path(name).name, detector=by_name.get(ccd)))
+    names = {ccd: naming.full_name(ccd if len(images) > 1 else "") for ccd in images}
+    units = {
+        ccd: layout.units("ccd", {ccd: images[ccd]}, replace(facts, file_name=Path(name).name), detectors)
         for ccd, name in names.items()
     }
     _check_room(list(names.values()), sum(array.nbytes + _HEADER_ROOM for array in images.values()))
-    return _write_all([(names[ccd], images[ccd], cards[ccd]) for ccd in images])
+    return _write_all([(names[ccd], units[ccd]) for ccd in images])
 
 
 def _printed(template: str, arguments: tuple[str | int, ...]) -> str:
@@ -185,11 +181,11 @@ def _check_room(names: Sequence[str], needed: int) -> None:
         raise SaveError(names[0], f"{needed / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free")
 
 
-def _write_all(parts: Sequence[tuple[str, PixelArray, list[header.Card]]]) -> tuple[str, ...]:
+def _write_all(parts: Sequence[tuple[str, Sequence[fits.Unit]]]) -> tuple[str, ...]:
     written: list[str] = []
-    for name, array, cards in parts:
+    for name, units in parts:
         try:
-            fits.write(name, [fits.Unit(cards, array)])
+            fits.write(name, units)
         except SaveError as error:
             if written:
                 raise SaveError(error.path, f"{error.reason}; written before: {', '.join(written)}") from error

@@ -5,14 +5,14 @@ import os
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
-from io import BufferedRandom
 from pathlib import Path
+from typing import BinaryIO
 
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 
 
 @contextmanager
-def new_file(path: Path) -> Generator[BufferedRandom]:
+def new_file(path: Path) -> Generator[BinaryIO]:
     """Open a file that gets its name when the block ends, and vanishes if it fails. Blocks.
 
     It is written under a hidden name in the same folder (``.name.….part``, the only thing that a crash can leave
@@ -22,9 +22,9 @@ def new_file(path: Path) -> Generator[BufferedRandom]:
         FileExistsError: if a file has the name.
         OSError: if it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
-        with part.open("x+b") as file:
+        with part.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -1,8 +1,9 @@
-"""Header cards of one image, from facts. Keywords: FITS standard 4.0 and those of the sdss-archon files."""
+"""Header cards of one exposure, from facts. Keywords: FITS standard 4.0 and those of the sdss-archon files."""
 
 import math
+import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -11,9 +12,12 @@ from archon_ioc import __version__
 from archon_ioc.config import DetectorConfig
 from archon_ioc.errors import ConfigError
 from archon_ioc.image.quicklook import Amplifier
+from archon_ioc.image.sections import Region
 from archon_ioc.protocol.replies import BufferInfo, DeviceStatus, SystemInfo
 
 Value = str | int | float | bool
+ExtraCards = Mapping[str, tuple[Value, str]]
+"""Keyword to value and comment."""
 
 _MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 _TICKS_PER_SECOND = 100_000_000
@@ -21,8 +25,11 @@ _LARGEST_INTEGER = (1 << 63) - 1
 _NO_SENSOR = -273.0  # a sensor that is not connected reads absolute zero
 _STRUCTURE = {
     "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "BSCALE", "BZERO", "BLANK", "PCOUNT", "GCOUNT", "GROUPS",
-    "CHECKSUM", "DATASUM", "CONTINUE", "COMMENT", "HISTORY", "HIERARCH", "END",
+    "CHECKSUM", "DATASUM", "CONTINUE", "COMMENT", "HISTORY", "HIERARCH", "END", "EXTNAME", "EXTVER", "EXTLEVEL",
+    "INHERIT", "TFIELDS", "THEAP", "ZIMAGE", "ZSIMPLE", "ZTENSION", "ZBITPIX", "ZEXTEND", "ZCMPTYPE", "ZPCOUNT",
+    "ZGCOUNT", "ZHECKSUM", "ZDATASUM", "ZMASKCMP", "ZQUANTIZ", "ZDITHER0", "ZBLANK", "ZSCALE", "ZZERO",
 }  # fmt: skip
+_NUMBERED_STRUCTURE = re.compile(r"(NAXIS|ZNAXIS|ZTILE|ZNAME|ZVAL|TFORM|TTYPE|TUNIT|TDIM|TSCAL|TZERO|TNULL|TDISP)\d*")
 _IMAGE_TYPES = {"Background": "dark", "FlatField": "flat"}
 
 
@@ -72,8 +79,12 @@ class Facts:
     """The quick look at the frame, of all its taps."""
     file_name: str = ""
     version: str = __version__
-    extra: Mapping[str, tuple[Value, str]] = field(default_factory=dict[str, tuple[Value, str]])
-    """Cards of the site and the user: keyword to value and comment; they replace ours of the same keyword."""
+    regions: Mapping[str, tuple[Region, ...]] = field(default_factory=dict[str, tuple[Region, ...]])
+    """What the amplifiers have read, by CCD; that of the whole frame has no name."""
+    extra: ExtraCards = field(default_factory=dict[str, tuple[Value, str]])
+    """Cards of the site and the user; they replace ours of the same keyword."""
+    extra_of: Mapping[str, ExtraCards] = field(default_factory=dict[str, ExtraCards])
+    """The same for the header of one CCD only."""
 
 
 def image_type(frame_type: str, seconds: float) -> str:
@@ -87,27 +98,33 @@ def image_type(frame_type: str, seconds: float) -> str:
     return _IMAGE_TYPES.get(frame_type, "object")
 
 
-def cards(facts: Facts) -> list[Card]:
-    """Return all cards but those of the file's structure, each keyword once, in the order of the header.
-
-    Text is printable ASCII and numbers are finite. What is not known has no card.
+def cards(facts: Facts, of_image: Iterable[Card] = ()) -> list[Card]:
+    """Return the cards of the exposure, in the order of the header; ``of_image`` are those of CCD and amplifiers.
 
     Raises:
         ConfigError: if a card of ``facts.extra`` cannot be written, see `check_cards`.
     """
-    check_cards(facts.extra)
-    extra = {keyword.upper(): Card(keyword.upper(), *rest) for keyword, rest in facts.extra.items()}
-    ours = [
-        *_exposure(facts), *_times(facts), *_detector(facts), *_quick_look(facts), *_controller(facts),
-        *_temperatures(facts),
-    ]  # fmt: skip
-    merged = {card.keyword: card for card in ours}
-    if len(merged) != len(ours):
+    ours = [*_exposure(facts), *_times(facts), *of_image, *_controller(facts), *_temperatures(facts)]
+    return merged(ours, facts.extra)
+
+
+def merged(ours: Sequence[Card], extra: ExtraCards) -> list[Card]:
+    """Return all cards but those of the file's structure, each keyword once: those of ``extra`` replace ours.
+
+    Text is printable ASCII and numbers are finite. What is not known has no card.
+
+    Raises:
+        ConfigError: if a card of ``extra`` cannot be written, see `check_cards`.
+    """
+    check_cards(extra)
+    theirs = {keyword.upper(): Card(keyword.upper(), *rest) for keyword, rest in extra.items()}
+    found = {card.keyword: card for card in ours}
+    if len(found) != len(ours):
         raise ValueError("a keyword is made twice")
-    return [_clean(card) for card in (merged | extra).values() if _is_finite(card.value)]
+    return [_clean(card) for card in (found | theirs).values() if _is_finite(card.value)]
 
 
-def check_cards(extra: Mapping[str, tuple[Value, str]]) -> None:
+def check_cards(extra: ExtraCards) -> None:
     """Check cards that a person wrote; for use when they are loaded.
 
     Raises:
@@ -124,7 +141,7 @@ def _objections(keyword: str, value: Value) -> Iterator[str]:
     name = keyword.upper()
     if not 1 <= len(name) <= 8 or not all(c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_" for c in name):
         yield "a keyword has 1 to 8 letters, digits, '-' or '_'"
-    elif name in _STRUCTURE or (name.startswith("NAXIS") and name[5:].isdecimal()):
+    elif name in _STRUCTURE or _NUMBERED_STRUCTURE.fullmatch(name):
         yield "belongs to the structure of the file"
     if not _is_finite(value):
         yield f"{value} is not a finite number"
@@ -164,53 +181,6 @@ def _times(facts: Facts) -> Iterator[Card]:
     yield Card("OBSTIME", start, "Start of the observation")
     yield Card("INTSTART", start, "Start of the integration")
     yield Card("INTEND", end, "End of the integration")
-
-
-def _detector(facts: Facts) -> Iterator[Card]:
-    if detector := facts.detector:
-        yield Card("CCD", detector.name, "CCD name")
-        yield Card("CCDID", detector.serial, "Serial number of the CCD")
-        yield Card("CCDTYPE", detector.type, "CCD type")
-        yield Card("TAPS", " ".join(detector.taps), "Taps of this CCD")
-        yield from _amplifiers("GAIN", detector.taps, detector.gain, "[electron/adu] Gain")
-        yield from _amplifiers("RDNOISE", detector.taps, detector.read_noise, "[electron] Read noise")
-    horizontal, vertical = facts.binning
-    yield Card("CCDSUM", f"{horizontal} {vertical}", "Horizontal and vertical binning")
-    if facts.window is not None:
-        yield Card("WINDOW", " ".join(map(str, facts.window)), "[pixel] x, y, width, height; unbinned, from 0")
-
-
-def _amplifiers(keyword: str, taps: tuple[str, ...], numbers: tuple[float, ...], comment: str) -> Iterator[Card]:
-    if len(numbers) == 1:
-        yield Card(keyword, numbers[0], comment)
-        return
-    for n, (tap, number) in enumerate(zip(taps, numbers, strict=False), start=1):
-        yield Card(f"{keyword}{n}", number, f"{comment} of tap {tap}")
-
-
-def _quick_look(facts: Facts) -> Iterator[Card]:
-    """What the amplifiers of this image look like, numbered as their gains are."""
-    found = {amplifier.tap: amplifier for amplifier in facts.amplifiers}
-    taps = facts.detector.taps if facts.detector else tuple(found)
-    shown = [found[tap] for tap in taps if tap in found]
-    if not shown:
-        return
-    yield Card("QLREF", ", ".join(dict.fromkeys(one.reference for one in shown)), "Where bias and noise are from")
-    yield Card("NSATUR", sum(one.saturated for one in shown), "Saturated pixels")
-    for n, tap in enumerate(taps, start=1):
-        if tap in found:
-            yield from amplifier_cards(found[tap], str(n))
-
-
-def amplifier_cards(amplifier: Amplifier, number: str = "") -> Iterator[Card]:
-    """Yield the quick look at one amplifier; ``number`` comes behind the keywords."""
-    tap = amplifier.tap
-    yield Card(f"BIASLV{number}", round(amplifier.bias, 3), f"[adu] Measured bias level of tap {tap}")
-    yield Card(f"NOISE{number}", round(amplifier.noise, 3), f"[adu] Measured read noise of tap {tap}")
-    if amplifier.noise_electrons is not None:
-        yield Card(f"ENOISE{number}", round(amplifier.noise_electrons, 3), f"[electron] The same, tap {tap}")
-    yield Card(f"NSATUR{number}", amplifier.saturated, f"Saturated pixels of tap {tap}")
-    yield Card(f"MEDIAN{number}", amplifier.median, f"[adu] Median of the light area, tap {tap}")
 
 
 def _controller(facts: Facts) -> Iterator[Card]:

@@ -45,6 +45,13 @@ class Region:
     ccd_size: tuple[int, int]
     amplifier: Section
     reversed: tuple[bool, bool]
+    position: tuple[int, int] = (0, 0)
+    """Where the CCD's first pixel is in the mosaic, unbinned."""
+
+    @property
+    def mosaic(self) -> Section:
+        """Where the light fell in the mosaic of all CCDs, unbinned."""
+        return self.ccd.moved(*self.position)
 
     @property
     def amplifier_section(self) -> str:
@@ -67,7 +74,8 @@ def regions(areas: Sequence[TapArea], detector: DetectorConfig, reading: Reading
     width = max((region.whole.x + region.whole.width for region in found), default=0)
     height = max((region.whole.y + region.whole.height for region in found), default=0)
     turned = turn_regions(found, Turn.of(detector), width, height)
-    return tuple(sorted(turned, key=lambda region: detector.taps.index(region.tap)))
+    placed = (replace(region, position=detector.position) for region in turned)
+    return tuple(sorted(placed, key=lambda region: detector.taps.index(region.tap)))
 
 
 def turn_regions(regions: Sequence[Region], turn: Turn, width: int, height: int) -> tuple[Region, ...]:

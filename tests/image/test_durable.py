@@ -42,14 +42,6 @@ def test_a_name_that_was_taken_meanwhile_is_left_alone(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a"]
 
 
-def test_what_was_written_can_be_read_before_it_has_its_name(tmp_path: Path) -> None:
-    with new_file(tmp_path / "a") as file:
-        file.write(b"text")
-        file.seek(0)
-        assert file.read() == b"text"
-    assert (tmp_path / "a").read_bytes() == b"text"
-
-
 def test_a_folder_that_is_none_cannot_be_synced(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         sync_folder(tmp_path / "none")

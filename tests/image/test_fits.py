@@ -1,6 +1,7 @@
 """Files: read back by astropy, and whole or absent whatever goes wrong."""
 
 import errno
+import hashlib
 import os
 import signal
 import stat
@@ -231,3 +232,74 @@ def test_a_folder_that_cannot_be_synced(
     else:
         fits.write(tmp_path / "a.fits", image())
         assert names(tmp_path) == ["a.fits"]
+
+
+# Sums
+
+
+@pytest.mark.parametrize("sum_name", fits.SUMS[1:])
+@pytest.mark.parametrize("name", ["a.fits", "a b.fits.gz", "a\\b.fits"])
+def test_the_sum_is_as_its_program_wants_it(tmp_path: Path, sum_name: str, name: str) -> None:
+    fits.write(tmp_path / name, image(), "gzip", sum_name)
+    command = [f"{sum_name}sum", "--check", "--strict", f"{name}.{sum_name}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(": OK\n")
+
+
+def test_a_sum_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.fits.md5").write_text("precious")
+    with pytest.raises(SaveError, match="it exists already") as caught:
+        fits.write(tmp_path / "a.fits", image(), sum_name="md5")
+    assert caught.value.path == str(tmp_path / "a.fits.md5")
+    assert sorted(names(tmp_path)) == ["a.fits", "a.fits.md5"]
+    assert (tmp_path / "a.fits.md5").read_text() == "precious"
+    assert (read(tmp_path / "a.fits")[0] == PIXELS).all(), "the image is there all the same"
+
+
+def test_a_sum_can_be_added_later_and_again(tmp_path: Path) -> None:
+    fits.write(tmp_path / "a.fits", image())
+    for _ in range(2):
+        fits.add_sum(tmp_path / "a.fits", "sha256")
+    digest = hashlib.sha256((tmp_path / "a.fits").read_bytes()).hexdigest()
+    assert (tmp_path / "a.fits.sha256").read_text() == f"{digest}  a.fits\n"
+    with pytest.raises(SaveError, match="No such file"):
+        fits.add_sum(tmp_path / "b.fits", "sha256")
+
+
+def test_there_is_a_sum_only_of_what_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, seen = os.link, []
+
+    def noting(part: Path, path: Path) -> None:
+        seen.append((Path(path).name, sorted(name for name in names(tmp_path) if not name.startswith("."))))
+        link(part, path)
+
+    monkeypatch.setattr(os, "link", noting)
+    fits.write(tmp_path / "a.fits", image(), sum_name="sha256")
+    assert seen == [("a.fits", []), ("a.fits.sha256", ["a.fits"])]
+
+
+# Extensions
+
+
+@pytest.mark.parametrize("compression", fits.COMPRESSIONS)
+def test_each_unit_has_its_own_cards_and_image(tmp_path: Path, compression: str) -> None:
+    units = [fits.Unit(CARDS), fits.Unit([Card("A", 1)], PIXELS, "one"), fits.Unit([Card("A", 2)], PIXELS[::-1], "two")]
+    fits.write(tmp_path / "a.fits", units, compression)
+    with astropy_fits.open(tmp_path / "a.fits", checksum=True) as file:
+        file.verify("exception")
+        assert [unit.name for unit in file] == ["PRIMARY", "ONE", "TWO"]
+        assert file[0].header["EXPOSURE"] == 7
+        assert (file["ONE"].header["A"], file["TWO"].header["A"]) == (1, 2)
+        assert (file["TWO"].data == PIXELS[::-1]).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(arrays(st.sampled_from(["<u2", "<u4"]), array_shapes(min_dims=2, max_dims=2, max_side=40)))
+def test_compressed_tiles_lose_nothing(array: np.ndarray) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        fits.write(Path(folder, "a.fits.fz"), [fits.Unit(CARDS, array)], "rice")
+        with astropy_fits.open(Path(folder, "a.fits.fz"), checksum=True) as file:
+            assert file[1].data.dtype == array.dtype
+            assert (file[1].data == array).all()
+            assert file[1].header["EXPOSURE"] == 7

@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archon_ioc.acf.taps import Tap, place
 from archon_ioc.config import DetectorConfig
 from archon_ioc.errors import ConfigError
 from archon_ioc.image import fits
-from archon_ioc.image.header import Card, Facts, Value, cards, check_cards, image_type
+from archon_ioc.image.header import Card, Facts, Value, check_cards, image_type
+from archon_ioc.image.layout import image_cards as cards
 from archon_ioc.image.quicklook import Amplifier
+from archon_ioc.image.sections import Reading, regions
+from archon_ioc.protocol.enums import FrameMode
 from archon_ioc.protocol.replies import DeviceStatus, FrameStatus, ModuleStatus, SystemInfo
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -27,6 +31,10 @@ def reply(name: str) -> str:
 BUFFER = replace(
     FrameStatus.parse(reply("FRAME-revE-876")).buffer(2), frame=1207, timestamp=9_848_008_865, width=4, height=3
 )
+CCD = DetectorConfig(
+    name="b1", taps=("AD9L", "AD10R"), serial="08-1234", type="STA1600", gain=(1.1, 1.2), read_noise=(2.5,)
+)
+REGIONS = regions(place((Tap("AD", 9, "L"), Tap("AD", 10, "R")), FrameMode.BOTTOM, 2, 3), CCD, Reading(binning=(1, 2)))
 STATUS = DeviceStatus.parse(reply("STATUS-revE-876"))
 FACTS = Facts(
     number=42,
@@ -49,9 +57,8 @@ FACTS = Facts(
     summed=3,
     observatory="Observatório do Pico dos Dias",
     instrument="SP1",
-    detector=DetectorConfig(
-        name="b1", taps=("AD9L", "AD10R"), serial="08-1234", type="STA1600", gain=(1.1, 1.2), read_noise=(2.5,)
-    ),
+    detector=CCD,
+    regions={"b1": REGIONS},
     file_name="sp1_0042_b1.fits",
     version="1.2.3",
     extra={"observer": ("O'Brien", "Who took it"), "EXPREQ": (901.0, "[s] Another one")},
@@ -100,7 +107,7 @@ def test_what_is_not_known_has_no_card() -> None:
     found = values(PLAIN)
     absent = ("CCD", "GAIN", "RDNOISE", "TAPS", "WINDOW", "ARCHBACK", "ARCHPOWR", "CCDTEMP", "BACKTEMP", "TEMP5")
     assert not set(absent) & set(found)
-    assert not {"CCDSEC", "DATASEC", "BIASSEC", "DETSEC", "TRIMSEC"} & set(values(FACTS))
+    assert not {"CCDSEC", "DATASEC", "BIASSEC", "DETSEC", "CCDSIZE", "DSEC1"} & set(values(replace(FACTS, regions={})))
 
 
 def test_times_are_utc_and_rounded() -> None:
