@@ -27,10 +27,12 @@ class Naming:
     path: str
     name: str
     number: int
+    several: bool = False
+    """Whether the exposure has several images, so that the names of the CCDs are needed."""
 
     def full_name(self, ccd: str = "") -> str:
         """Return the path of the file of one CCD, see `file_name`."""
-        return file_name(self.template, self.path, self.name, self.number, ccd)
+        return file_name(self.template, self.path, self.name, self.number, ccd if self.several else "")
 
 
 def normal_path(path: str) -> str:
@@ -125,7 +127,8 @@ def save(
         ConfigError: if a card of the site or the user cannot be written.
         SaveError: naming what was not written, and what was.
     """
-    names = {ccd: naming.full_name(ccd if len(images) > 1 else "") for ccd in images}
+    naming = replace(naming, several=naming.several or len(images) > 1)
+    names = {ccd: naming.full_name(ccd) for ccd in images}
     units = {
         ccd: layout.units("ccd", {ccd: images[ccd]}, replace(facts, file_name=Path(name).name), detectors)
         for ccd, name in names.items()
