@@ -128,7 +128,8 @@ class View:
     """Which part of the CCD the taps read; each has ``lines`` by ``pixels`` of it, counted in its reading order.
 
     Lines and pixels before ``first_line`` and ``first_pixel`` are skipped; ``line_bin`` lines and ``pixel_bin``
-    pixels become one. What is read beyond the CCD is overscan.
+    pixels become one. What is read beyond the CCD is overscan, and so is what is read after lines or pixels were
+    skipped a second time: ``read_lines`` and ``read_pixels`` are read before that, None if there is no such skip.
     """
 
     lines: int
@@ -137,6 +138,8 @@ class View:
     first_pixel: int = 0
     line_bin: int = 1
     pixel_bin: int = 1
+    read_lines: int | None = None
+    read_pixels: int | None = None
 
     @classmethod
     def whole(cls, geometry: Geometry) -> Self:
@@ -150,6 +153,8 @@ class View:
         """Return how many lines and pixels of each tap's part of the image are on the CCD."""
         lines = -(-max(self.lines - self.first_line, 0) // self.line_bin)
         pixels = -(-max(self.pixels - self.first_pixel, 0) // self.pixel_bin)
+        lines = lines if self.read_lines is None else min(lines, self.read_lines)
+        pixels = pixels if self.read_pixels is None else min(pixels, self.read_pixels)
         return min(lines, geometry.line_count), min(pixels, geometry.pixel_count)
 
 
@@ -175,7 +180,8 @@ class Ccd:
     """How big the CCD is, and which part of it a readout shows.
 
     Both follow from the parameters that the scripts of STA and SDSS have in common: ``Lines``, ``Pixels``,
-    ``PreSkipLines``, ``PreSkipPixels``, ``VerticalBinning`` and ``HorizontalBinning``. The CCD is as big as the
+    ``PreSkipLines``, ``PreSkipPixels``, ``PostSkipLines``, ``PostSkipPixels``, ``VerticalBinning`` and
+    ``HorizontalBinning``. The CCD is as big as the
     largest readout of its taps that was configured.
     """
 
@@ -214,4 +220,6 @@ class Ccd:
             parameters.get("PRESKIPPIXELS", 0),
             max(parameters.get("VERTICALBINNING", 1), 1),
             max(parameters.get("HORIZONTALBINNING", 1 - self._extra_bin) + self._extra_bin, 1),
+            parameters.get("LINES") if parameters.get("POSTSKIPLINES") else None,
+            parameters.get("PIXELS") if parameters.get("POSTSKIPPIXELS") else None,
         )

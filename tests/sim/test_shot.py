@@ -144,6 +144,17 @@ def test_a_window_shows_a_part_of_the_same_ccd(demo: Acf, changed: Change) -> No
     assert active == (100, 80)
 
 
+def test_what_is_read_after_a_second_skip_is_overscan(demo: Acf, changed: Change) -> None:
+    ccd = Ccd()
+    view_of(demo, ccd=ccd)
+    window = changed(demo, LINECOUNT=116, PIXELCOUNT=148)
+    skips = {"PreSkipLines": 200, "PostSkipLines": 212, "PreSkipPixels": 12, "PostSkipPixels": 400}
+    _, active = view_of(window, ccd=ccd, Lines=100, Pixels=100, **skips)
+    assert active == (100, 100)
+    _, active = view_of(window, ccd=ccd, Lines=100, Pixels=100, **skips | {"PostSkipLines": 0})
+    assert active == (116, 100)
+
+
 def test_another_detector_has_another_ccd(demo: Acf, separate: Acf) -> None:
     ccd = Ccd()
     view_of(demo, ccd=ccd)
