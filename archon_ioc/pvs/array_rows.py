@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.metadata import version
 from platform import python_version
 from typing import Any
 
+from archon_ioc import __version__
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.exposure.operations import Operations
 from archon_ioc.exposure.state import CameraState
@@ -19,6 +19,7 @@ DATA_TYPES = (
     "Int8", "UInt8", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64", "Float32", "Float64",
 )  # fmt: skip
 COLOR_MODES = ("Mono", "Bayer", "RGB1", "RGB2", "RGB3", "YUV444", "YUV422", "YUV421")
+_PYTHON = f"Python {python_version()}"
 EPICS_EPOCH = 631_152_000
 """POSIX seconds of 1990-01-01."""
 CONTROLLER_GROUP, EXPOSURE_GROUP, READOUT_GROUP, IMAGE_GROUP = "Controller", "Exposure", "Readout", "Image"
@@ -84,8 +85,8 @@ def array_rows(port: str) -> Iterator[CameraPv]:
 def _identity_rows(port: str) -> Iterator[CameraPv]:
     yield _show("PortName", Text(), "Name in the plugin graph", lambda _: port)
     yield _show("ADCoreVersion", Text(), "ADCore release of this interface", lambda _: ADCORE_VERSION)
-    yield _show("DriverVersion", Text(), "Version of this program", lambda _: version("archon-ioc"))
-    yield _show("SDKVersion", Text(), "Version of Python", lambda _: f"Python {python_version()}")
+    yield _show("DriverVersion", Text(), "Version of this program", lambda _: __version__)
+    yield _show("SDKVersion", Text(), "Version of Python", lambda _: _PYTHON)
     yield _show("Manufacturer", Text(), "Manufacturer of the controller", lambda _: "STA")
     yield _show("Model", Text(), "Model of the controller", _of_system(_model), linked=True)
     yield _show(

@@ -265,11 +265,27 @@ CAMERA_ROWS: tuple[CameraPv, ...] = (
 )  # fmt: skip
 
 
+class _Shown:
+    """The state with the image that clients were given last, not one that was kept from them; made once per state."""
+
+    def __init__(self) -> None:
+        self._of: CameraState | None = None
+        self._made = CameraState()
+
+    def __call__(self, state: CameraState) -> CameraState:
+        if state is not self._of:
+            self._of, self._made = state, replace(state, image=state.shown)
+        return self._made
+
+
+_shown = _Shown()
+
+
 def _of_shown(row: CameraPv) -> CameraPv:
-    """Return a row that speaks of the image that clients were given last, not of one that was kept from them."""
+    """Return a row that speaks of the image that clients were given last."""
 
     def read(state: CameraState) -> Any:
-        return row.read(replace(state, image=state.shown))
+        return row.read(_shown(state))
 
     return replace(row, read=read)
 

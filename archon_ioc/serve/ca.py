@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 NAME_LENGTH = 60
 """Characters of a record's name in EPICS base."""
+PACE = 0.03
+"""Seconds between two looks at a state that changes all the time; the end of a put is shown at once."""
 TURN = 0.002
 """Seconds of posting after which other work gets its turn."""
 
@@ -59,8 +61,8 @@ class CaServer:
         """
         await self._flush()
         async with asyncio.TaskGroup() as tasks:
-            for shown in self._shown:
-                tasks.create_task(shown.follow(), name=f"CA publisher {shown.table.prefix}")
+            for tables in self._by_state():
+                tasks.create_task(_follow(tables), name=f"CA publisher {tables[0].table.prefix}")
             tasks.create_task(self._context.serve(self._listening), name="CA server")
 
     @property
@@ -131,9 +133,24 @@ class CaServer:
         await self._flush()
         return None if message is None else ca.CAStatus.ECA_PUTFAIL
 
+    def _by_state(self) -> list[list["_ShownTable"]]:
+        """The tables that show one and the same state, together."""
+        groups: dict[int, list[_ShownTable]] = {}
+        for shown in self._shown:
+            groups.setdefault(id(shown.table.live), []).append(shown)
+        return list(groups.values())
+
     async def _flush(self) -> None:
         for shown in self._shown:
             await shown.post_changes()
+
+
+async def _follow(tables: Sequence["_ShownTable"]) -> None:
+    """Show every change of a state, one table after the other; of many in a short time the last."""
+    async for _ in tables[0].table.live.watch():
+        for shown in tables:
+            await shown.post_changes()
+        await asyncio.sleep(PACE)
 
 
 class _ShownTable:
@@ -145,11 +162,6 @@ class _ShownTable:
         self._shown: dict[int, Reading] = {}
         self._lock = asyncio.Lock()
         self._unfit: set[str] = set()
-
-    async def follow(self) -> None:
-        """Show every change of the state."""
-        async for _ in self.table.live.watch():
-            await self.post_changes()
 
     async def post_changes(self) -> None:
         """Post what differs from what is shown, in the order of the rows, each readback before its setpoint."""

@@ -272,6 +272,15 @@ async def test_a_failing_task_ends_the_server(ca_environment: dict[str, str], ta
         await server.run()
 
 
+async def test_of_many_changes_in_a_short_time_few_are_shown_and_the_last_in_any_case(client: Any, target: Any) -> None:
+    await client("watch('T:cam1:AcquireTime_RBV')")
+    for n in range(1000):
+        target.update(seconds=100.0 + n)
+        await asyncio.sleep(0)
+    assert await client("wait_for(lambda: seen[-1][2] == 1099.0)")
+    assert await client("len(seen)") < 100
+
+
 async def test_many_records_change_without_holding_up_the_loop(serve: Any, target: Any) -> None:
     """1500 rows: a burst goes out in turns of a few milliseconds."""
     live: Live[float] = Live(0.0)
