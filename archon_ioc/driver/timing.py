@@ -47,6 +47,11 @@ class Timing:
         self.auto_flush: bool | None = None
         """Whether the CCD is cleared while idle; None: as the configuration has it."""
 
+    @property
+    def undisturbed(self) -> asyncio.Lock:
+        """To be held while a command must not wait for others: without it STATUS is read, or a line is applied."""
+        return self._keeper.undisturbed()
+
     def script(self) -> Script:
         """Return the loaded timing script's roles.
 
@@ -117,18 +122,27 @@ class Timing:
             script = self.script()
             await self.set_parameters({name: 1 for name in (script.exposures, script.readout) if name})
 
-    async def read_early(self) -> None:
-        """End the running integration and read out what was collected.
+    async def prepare_readout(self) -> None:
+        """Hold the cores with everything set for reading out what was collected, also in the middle of an integration.
 
         Raises:
             StateError: if the script cannot read out without an integration.
+            LinkError: if the link is not UP or breaks.
         """
         script = self.script()
         if not script.readout:
             raise StateError("this timing script cannot end an integration early; abort throws the image away")
         await self._keeper.request(commands.hold_timing())
         await self.set_parameters({**script.quiet(), script.readout: 1})
-        await self._keeper.request(commands.release_timing())
+
+    async def read_early(self) -> None:
+        """End the running integration and read out what was collected.
+
+        Raises:
+            StateError: if the script cannot read out without an integration.
+        """
+        await self.prepare_readout()
+        await self.begin()
 
     async def make_safe(self) -> None:
         """Stop everything that the script does: cores reset, shutter signal low, idle flushing as configured.

@@ -1,14 +1,16 @@
 """Shots: one integration after the other on all controllers together, from the empty CCD to the fetched frames."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence, Set
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.driver.timing import Integration
-from archon_ioc.errors import StateError
+from archon_ioc.errors import LinkError, RejectedError, StateError
 from archon_ioc.exposure import moments
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.phase import Phase
@@ -19,6 +21,8 @@ from archon_ioc.exposure.together import first, together
 from archon_ioc.exposure.unit import Unit
 from archon_ioc.live import Live
 from archon_ioc.protocol.replies import BufferInfo, Frame
+
+log = logging.getLogger(__name__)
 
 _COUNTDOWN_PERIOD = 0.1
 _COURSE = (Phase.READING, Phase.FETCHING, Phase.SAVING)
@@ -33,6 +37,11 @@ class Shots:
 
     The controllers begin together. From the end of the integration on each goes on by itself: one that fails does not
     keep the others from reading out and handing on their frames.
+
+    With ``sync`` "host" RELEASETIMING is sent to all of them at the same moment, while nothing else is said to them.
+    With "hardware" SYNCOUT of the first one is wired to SYNCIN of the others: all are held by their own HOLDTIMING, and
+    the first one's RELEASETIMING lets all run at one tick (manual, synchronised controllers). Parameters are loaded
+    by FASTLOADPARAM on each: that is safe while the cores are held, and PREPPARAM is needed only where they run.
     """
 
     def __init__(
@@ -45,7 +54,7 @@ class Shots:
         self.units = units
         self._shutter = shutter
         self._live = live
-        self._sync = sync
+        self._is_wired = sync == "hardware" and len(units) > 1
         self._stages: dict[str, Phase] = {}  # where each controller is that has not failed
 
     @property
@@ -66,6 +75,8 @@ class Shots:
         """
         found = {unit.name: await self._checked(unit) for unit in self.units}
         self._shutter.check(settings)
+        if self._is_wired and settings.trigger_mode is TriggerMode.EXTERNAL:
+            raise StateError("controllers that are synchronised by hardware do not listen to Trigger In")
         return found
 
     async def _checked(self, unit: Unit) -> Acf:
@@ -87,10 +98,11 @@ class Shots:
         await self._shutter.prepare(settings)
         integration = self._integration(settings)
         await self._each(lambda unit: unit.prepare(integration))
-        await self._each(lambda unit: unit.begin(triggered=integration.triggered))
+        await self._begin(integration)
         enter(self._live, Phase.INTEGRATING)
         started = await self._integrate(settings)
-        done = _Done(started, self._seconds(settings), is_held=not integration.readout)
+        waiting = set[str]() if integration.readout else await self._read_early()
+        done = _Done(started, self._seconds(settings), waiting)
         self._stages = {unit.name: Phase.READING for unit in self.units}
         enter(self._live, Phase.READING)
         await self._each(lambda unit: self._finish(unit, done, collected))
@@ -142,6 +154,29 @@ class Shots:
         script = self.units[0].controller.timing.script()
         return script.ticks(settings.seconds) / script.ticks_per_second
 
+    async def _begin(self, integration: Integration) -> None:
+        async with AsyncExitStack() as quiet:
+            for unit in self.units:
+                await quiet.enter_async_context(unit.controller.timing.undisturbed)
+            await self._each(lambda unit: self._release(unit, integration))
+
+    async def _release(self, unit: Unit, integration: Integration) -> None:
+        if unit is self.units[0] or not self._is_wired:
+            await unit.begin(triggered=integration.triggered)
+
+    async def _read_early(self) -> set[str]:
+        """Let those that are synchronised by hardware read out at the same tick; return who has to do it by itself.
+
+        That is everybody without such a synchronisation, and who cannot be told now: nobody waits for a lost link.
+        """
+        everybody = {unit.name for unit in self.units}
+        if not self._is_wired:
+            return everybody
+        held = await self._each(lambda unit: _succeeds(unit.prepare_readout()))
+        if not held[self.units[0].name] or not await _succeeds(self.units[0].begin()):
+            return everybody
+        return {name for name, is_held in held.items() if not is_held}
+
     async def _integrate(self, settings: ExposureSettings) -> datetime | None:
         """Wait while light is collected, and return when that began; None if a trigger did it."""
         if settings.trigger_mode is TriggerMode.EXTERNAL:
@@ -155,7 +190,7 @@ class Shots:
     async def _finish(self, unit: Unit, done: "_Done", collected: Collected) -> None:
         """Do one controller's part after the integration."""
         try:
-            if done.is_held:
+            if unit.name in done.waiting:
                 await unit.read_early()
             info = await unit.read_out()
             moment = done.moments(unit, info)
@@ -173,13 +208,22 @@ class Shots:
             enter(self._live, _COURSE[_COURSE.index(self._live.value.phase) + 1])
 
 
+async def _succeeds(work: Awaitable[None]) -> bool:
+    try:
+        await work
+    except (LinkError, RejectedError) as error:
+        log.warning("a readout is not synchronised: %s", error)
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """An integration that is over: when it was started, None by a trigger, and whether its readout waits for us."""
+    """An integration that is over: when it was started, None by a trigger, and whose script waits to read it out."""
 
     started: datetime | None
     seconds: float
-    is_held: bool
+    waiting: Set[str]
 
     def moments(self, unit: Unit, info: BufferInfo) -> Moments:
         if self.started is None:

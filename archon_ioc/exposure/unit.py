@@ -118,7 +118,7 @@ class Unit:
         self._before = await self.controller.timing.prepare(integration)
 
     async def begin(self, *, triggered: bool = False) -> None:
-        """Let the prepared cores run: the exposure starts now, or with the next pulse on Trigger In.
+        """Let the prepared cores run: the exposure, or its readout, starts now, or with the next pulse on Trigger In.
 
         Raises:
             ArchonError: if that is not possible.
@@ -141,6 +141,14 @@ class Unit:
         """
         await self.controller.timing.until_up()
         await self.controller.timing.read_early()
+
+    async def prepare_readout(self) -> None:
+        """Hold the cores with everything set for `begin` to read out what was integrated.
+
+        Raises:
+            ArchonError: if that is not possible.
+        """
+        await self.controller.timing.prepare_readout()
 
     async def read_out(self) -> BufferInfo:
         """Wait for the whole frame and return its buffer.
