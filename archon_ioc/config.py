@@ -200,8 +200,9 @@ class SiteConfig(_Model):
 
         Without CCDs the whole frame is one image, which has the name of the controller where there are several.
         """
-        whole = controller if len(self.units) > 1 else ""
-        return tuple(detector.name for detector in self.detectors_of(controller)) or (whole,)
+        if detectors := self.detectors_of(controller):
+            return tuple(detector.name for detector in detectors if not detector.exclude)
+        return (controller if len(self.units) > 1 else "",)
 
     @property
     def image_names(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from archon_ioc.exposure.filing import Filing
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
 from archon_ioc.exposure.publisher import Sink
 from archon_ioc.exposure.series import Series
-from archon_ioc.exposure.settings import ExposureSettings, FileSettings, ImageMode, SettingsFile
+from archon_ioc.exposure.settings import ExposureSettings, ImageMode, SettingsFile, default_files
 from archon_ioc.exposure.shots import Shots
 from archon_ioc.exposure.shutter import PvShutter, Shutter
 from archon_ioc.exposure.state import CameraState, enter, update
@@ -44,8 +44,7 @@ class Camera:
     ) -> None:
         self.controllers = tuple(controllers)
         self._site = site
-        # Clients of other folders and hosts must find the files too.
-        files = FileSettings(f"{site.files.path.absolute()}/", site.files.name, site.files.template)
+        files = default_files(site.files)
         self._settings_file = SettingsFile(site.files.state, ExposureSettings(files=files))
         # A small file, read before anything runs: a client's put can never be overwritten by it.
         self._stored: ExposureSettings = self._settings_file.load()
@@ -89,7 +88,9 @@ class Camera:
 
     async def run(self) -> None:
         """Follow the controller and keep the settings, until cancelled; then stop what is running."""
+        await self.filing.load_number()
         await self.filing.look_at_path()
+        await self.filing.show_next()
         await self.attributes.load()
         try:
             async with asyncio.TaskGroup() as tasks:

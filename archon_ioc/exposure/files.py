@@ -3,12 +3,14 @@
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archon_ioc.config import DetectorConfig
 from archon_ioc.errors import InputError, SaveError
+from archon_ioc.exposure.fields import filled
 from archon_ioc.image import fits, header, layout
 from archon_ioc.image.geometry import PixelArray
 
@@ -16,23 +18,65 @@ _CONVERSION = re.compile(r"%(?P<flags>[-+ 0]*)(?P<width>\d*)(?P<precision>\.\d*)
 _LETTERS = ("s", "s", "diuxXo")  # of path, name, number
 _WIDEST = 255
 _HEADER_ROOM = 64 * 1024
+_MOST_AT_ONCE = 4
 _COMPRESSED = (".gz", ".fz", ".bz2", ".Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What a file name is made of: areaDetector's FileTemplate, FilePath, FileName and FileNumber."""
+    """What the files of an exposure are called, and how they are written.
+
+    Template, path, name and number are areaDetector's FileTemplate, FilePath, FileName and FileNumber; the fields
+    ``{ccd}``, ``{controller}`` and ``{number}`` may stand in them.
+    """
 
     template: str
     path: str
     name: str
     number: int
     several: bool = False
-    """Whether the exposure has several images, so that the names of the CCDs are needed."""
+    """Whether the exposure has several files, so that the names of CCDs or controllers are needed."""
+    layout: str = "ccd"
+    """One of `archon_ioc.image.layout.LAYOUTS`."""
+    compression: str = "none"
+    """One of `archon_ioc.image.fits.COMPRESSIONS`."""
+    sum_name: str = "none"
+    """One of `archon_ioc.image.fits.SUMS`."""
 
-    def full_name(self, ccd: str = "") -> str:
-        """Return the path of the file of one CCD, see `file_name`."""
-        return file_name(self.template, self.path, self.name, self.number, ccd if self.several else "")
+    def full_name(self, ccd: str = "", controller: str = "") -> str:
+        """Return the path of the file of one CCD, or of one controller where it has all its CCDs.
+
+        Raises:
+            InputError: if no file name can be made.
+        """
+        ending = fits.COMPRESSIONS[self.compression]
+        own = controller if self.layout == "controller" else ccd
+        printed = file_name(self.template.removesuffix(ending), self.path, self.name, self.number)
+        fields = {"ccd": own or controller, "controller": controller, "number": self.number}
+        full = filled(printed, fields)
+        is_named = "{ccd}" in printed or (self.layout == "controller" and "{controller}" in printed)
+        return (_with_suffix(full, own) if self.several and own and not is_named else full) + ending
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One file of an exposure: its name, and the images that it holds."""
+
+    name: str
+    images: tuple[str, ...]
+
+
+def targets(images: Iterable[str], naming: Naming, controller: str = "") -> tuple[Target, ...]:
+    """Return the files for one controller's images, given by CCD.
+
+    Raises:
+        InputError: if the names cannot be made.
+    """
+    images = tuple(images)
+    if naming.layout == "controller":
+        return (Target(naming.full_name(controller=controller), images),)
+    naming = replace(naming, several=naming.several or len(images) > 1)
+    return tuple(Target(naming.full_name(image, controller), (image,)) for image in images)
 
 
 def normal_path(path: str) -> str:
@@ -44,26 +88,30 @@ def normal_path(path: str) -> str:
     return path.rstrip("/") + "/" if path else ""
 
 
-def file_name(template: str, path: str, name: str, number: int, ccd: str = "") -> str:
+def file_name(template: str, path: str, name: str, number: int) -> str:
     """Return the full name that a C printf template makes of path, name and number, in this order.
 
-    The template may leave out what comes last. The name of a CCD goes before the extension.
+    The template may leave out what comes last.
 
     >>> file_name("%s%s_%3.3d.fits", "/data", "m31", 7)
     '/data/m31_007.fits'
-    >>> file_name("%s%s_%3.3d.fits", "/data", "m31", 7, "b1")
-    '/data/m31_007_b1.fits'
 
     Raises:
         InputError: if the template has more or other conversions, or what it makes cannot be a file name.
     """
     full = _printed(template, (normal_path(path), name, number))
-    folder, slash, last = full.rpartition("/")
+    last = full.rpartition("/")[2]
     if last in ("", ".", "..") or _has_control(full):
         raise InputError(f"{full!r} is not the name of a file")
     if last.endswith(_COMPRESSED):
-        raise InputError(f"{last!r} would be a compressed file; this program writes plain FITS")
-    return folder + slash + (f"{Path(last).stem}_{ccd}{Path(last).suffix}" if ccd else last)
+        raise InputError(f"{last!r} would be a compressed file; that is what Compression is for")
+    return full
+
+
+def _with_suffix(name: str, suffix: str) -> str:
+    """The name with a suffix before its extension."""
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{Path(last).stem}_{suffix}{Path(last).suffix}"
 
 
 def path_problem(path: str, create_levels: int = 0) -> str:
@@ -111,30 +159,38 @@ def save(
     facts: header.Facts,
     naming: Naming,
     detectors: Sequence[DetectorConfig] = (),
+    only: Sequence[Target] | None = None,
 ) -> tuple[str, ...]:
-    """Write one exposure, a file per CCD, and return the files' names. Blocks; for use in a thread.
+    """Write one controller's files, several at once, and return their names. Blocks; for use in a thread.
 
     Nothing is written unless every name is free and there is room for all.
 
     Args:
         images: the arrays by CCD, as `archon_ioc.image.geometry.split` returns them.
         facts: what is known of the exposure; file name and detector are filled in here.
-        naming: the parts of the names; with more than one CCD each name gets that of the CCD.
+        naming: the names of the files, and how they are written.
         detectors: the CCDs of the site file.
+        only: those of its `targets` that are to be written, by default all.
 
     Raises:
         InputError: if the names cannot be made.
         ConfigError: if a card of the site or the user cannot be written.
         SaveError: naming what was not written, and what was.
     """
-    naming = replace(naming, several=naming.several or len(images) > 1)
-    names = {ccd: naming.full_name(ccd) for ccd in images}
-    units = {
-        ccd: layout.units("ccd", {ccd: images[ccd]}, replace(facts, file_name=Path(name).name), detectors)
-        for ccd, name in names.items()
+    wanted = targets(images, naming, facts.controller) if only is None else only
+    parts = {
+        target.name: layout.units(
+            naming.layout,
+            {name: images[name] for name in target.images},
+            replace(facts, file_name=Path(target.name).name),
+            detectors,
+        )
+        for target in wanted
     }
-    _check_room(list(names.values()), sum(array.nbytes + _HEADER_ROOM for array in images.values()))
-    return _write_all([(names[ccd], units[ccd]) for ccd in images])
+    if not parts:  # all its CCDs are excluded
+        return ()
+    _check_room(naming, list(parts), sum(array.nbytes + _HEADER_ROOM for array in images.values()))
+    return _write_all(parts, naming)
 
 
 def _printed(template: str, arguments: tuple[str | int, ...]) -> str:
@@ -174,24 +230,39 @@ def _has_control(text: str) -> bool:
     return any(ord(c) < 32 for c in text)
 
 
-def _check_room(names: Sequence[str], needed: int) -> None:
+def all_names(target: Target, naming: Naming) -> tuple[str, ...]:
+    """Return the names of a file and of that with its sum, if there is to be one."""
+    own = () if naming.sum_name == "none" else (str(fits.sum_path(target.name, naming.sum_name)),)
+    return target.name, *own
+
+
+def _check_room(naming: Naming, names: Sequence[str], needed: int) -> None:
     for name in names:
-        if os.path.lexists(name):
-            raise SaveError(name, "it exists already")
+        for taken in all_names(Target(name, ()), naming):
+            if os.path.lexists(taken):
+                raise SaveError(taken, "it exists already")
     folder = str(Path(names[0]).parent)
     free = free_bytes(folder)
     if free < needed:
         raise SaveError(names[0], f"{needed / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free")
 
 
-def _write_all(parts: Sequence[tuple[str, Sequence[fits.Unit]]]) -> tuple[str, ...]:
-    written: list[str] = []
-    for name, units in parts:
+def _write_all(parts: Mapping[str, Sequence[fits.Unit]], naming: Naming) -> tuple[str, ...]:
+    """Write all files that can be written, and say what could not."""
+
+    def write(name: str) -> SaveError | None:
         try:
-            fits.write(name, units)
+            fits.write(name, parts[name], naming.compression, naming.sum_name)
         except SaveError as error:
-            if written:
-                raise SaveError(error.path, f"{error.reason}; written before: {', '.join(written)}") from error
-            raise
-        written.append(name)
-    return tuple(written)
+            return error
+        return None
+
+    with ThreadPoolExecutor(min(len(parts), _MOST_AT_ONCE), "files") as pool:
+        errors = dict(zip(parts, pool.map(write, parts), strict=True))
+    failed = [error for error in errors.values() if error is not None]
+    if not failed:
+        return tuple(parts)
+    written = [name for name, error in errors.items() if error is None]
+    others = [str(error) for error in failed[1:]]
+    more = [*others, *([f"written: {', '.join(written)}"] if written else [])]
+    raise SaveError(failed[0].path, "; ".join([failed[0].reason, *more])) from failed[0]

@@ -5,11 +5,23 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
-from archon_ioc.exposure.files import Naming, free_bytes, normal_path, path_problem, save
+from archon_ioc.exposure.fields import LATE, dated, filled, night_fields
+from archon_ioc.exposure.files import (
+    Naming,
+    Target,
+    all_names,
+    free_bytes,
+    normal_path,
+    path_problem,
+    save,
+    targets,
+)
+from archon_ioc.exposure.numbers import NumberFile
 from archon_ioc.exposure.picture import Exposure
 from archon_ioc.exposure.settings import LARGEST_NUMBER, FileSettings
 from archon_ioc.exposure.state import CameraState, update
@@ -21,6 +33,9 @@ _LONGEST_NAME = 235
 """Bytes of a file name; file systems allow 255, and while it is written it has some more."""
 _SPARE_BYTES = 8 << 20
 """Room beyond the pixels that must be free before an exposure begins."""
+
+
+_Targets = Callable[[Naming], list[Target]]
 
 
 @dataclass(eq=False)
@@ -56,6 +71,7 @@ class Filing:
         self._live = live
         self._site = site
         self._store = store
+        self._numbers = NumberFile(site.files.state)
         self._last: FileSet | None = None
         self._turn = asyncio.Lock()  # to take a number
         self._by_hand = asyncio.Lock()
@@ -75,15 +91,47 @@ class Filing:
         wanted = self.settings.changed(**changes)
         wanted = replace(wanted, path=normal_path(wanted.path))
         if wanted.name:
-            _naming(wanted).full_name()
+            self._targets(self._naming(wanted))
         self._set(wanted)
-        if {"path", "create_directory"} & set(changes):
+        if "number" in changes:
+            await self._keep_number(wanted.number)
+        if {"path", "create_directory", "date_folder"} & set(changes):
             await self.look_at_path()
+        await self.show_next()
+
+    async def load_number(self) -> None:
+        """Show the number that is kept; programs that share its folder share it."""
+        try:
+            number = await asyncio.to_thread(self._numbers.read)
+        except SaveError as error:
+            log.error("%s", error)
+            return
+        if number is not None:
+            self._set(replace(self.settings, number=min(number, LARGEST_NUMBER)))
+
+    async def show_next(self) -> None:
+        """Show what the next file will be called, the first of several."""
+        naming = self._naming()
+        try:
+            if self.settings.auto_increment:
+                number = await asyncio.to_thread(_free_number, naming, self._targets)
+                naming = replace(naming, number=number)
+            names = [target.name for target in self._targets(naming)]
+        except (InputError, SaveError) as error:
+            self._show(next_name="")
+            log.debug("there is no next file name: %s", error)
+            return
+        self._show(next_name=names[0] if names else "")
 
     async def look_at_path(self) -> bool:
         """Find out whether files can be made in the folder, show and return it."""
         settings = self.settings
-        problem = await asyncio.to_thread(path_problem, settings.path, settings.create_directory)
+        try:
+            folder = self._naming(settings).path
+        except InputError as error:
+            folder, problem = settings.path, str(error)
+        else:
+            problem = await asyncio.to_thread(path_problem, folder, _levels(settings))
         # While this one was looked at, another may have been chosen.
         if (settings.path, settings.create_directory) == (self.settings.path, self.settings.create_directory):
             self._show(path_exists=not problem, message=problem)
@@ -100,12 +148,13 @@ class Filing:
         if not await self.look_at_path():
             raise StateError(f"files cannot be written: {self._live.value.file.message}")
         try:
-            await asyncio.to_thread(_check_names, self._naming(), self._images, self.settings.auto_increment)
+            naming = self._naming()
+            await asyncio.to_thread(_check_names, naming, self._targets, self.settings.auto_increment)
         except (InputError, SaveError) as error:
             raise StateError(f"files cannot be written: {error}") from error
-        free = await asyncio.to_thread(free_bytes, self.settings.path)
+        free = await asyncio.to_thread(free_bytes, naming.path)
         if free < image_bytes + _SPARE_BYTES:
-            raise StateError(f"the disk of {self.settings.path} is full: {free / 1e6:.0f} MB are free")
+            raise StateError(f"the disk of {naming.path} is full: {free / 1e6:.0f} MB are free")
 
     async def reserve(self, files: FileSet) -> Naming:
         """Take a number for a set of files that has none yet, and keep it; return what the files are called."""
@@ -114,13 +163,30 @@ class Filing:
                 return files.naming
             naming = self._naming()
             if self.settings.auto_increment:
-                number = await asyncio.to_thread(_free_number, naming, self._images)
+                number = await self._take_number(naming)
                 if self.settings.number == naming.number:  # else somebody has just set the next one
                     self._set(replace(self.settings, number=min(number + 1, LARGEST_NUMBER)))
                 naming = replace(naming, number=number)
                 await self._store_number()
             files.naming = naming
             return naming
+
+    async def _take_number(self, naming: Naming) -> int:
+        def free(number: int) -> int:
+            return _free_number(replace(naming, number=number), self._targets)
+
+        try:
+            return await asyncio.to_thread(self._numbers.take, naming.number, free)
+        except SaveError as error:
+            # An image is worth more than its number; files that exist are never written over.
+            log.error("the next file number is not kept: %s", error)
+            return await asyncio.to_thread(free, naming.number)
+
+    async def _keep_number(self, number: int) -> None:
+        try:
+            await asyncio.to_thread(self._numbers.set, number)
+        except SaveError as error:
+            log.error("the next file number is not kept: %s", error)
 
     async def take(self, files: FileSet, exposure: Exposure) -> None:
         """Take what one controller has of a new image: it is written now with AutoSave, else with `write`.
@@ -171,7 +237,8 @@ class Filing:
             self._writing -= 1
             self._show(writing=self._writing > 0)
         written = [name for unit in self._site.units for name in files.names.get(unit.name, ())]
-        self._show(error=bool(files.problem), full_name=written[0])
+        self._show(error=bool(files.problem), full_name=written[0] if written else "")
+        await self.show_next()
 
     async def _save(self, files: FileSet, naming: Naming, exposure: Exposure) -> None:
         facts = replace(exposure.facts, number=naming.number)
@@ -180,18 +247,36 @@ class Filing:
         files.names[facts.controller] = names
         log.info("wrote %s", ", ".join(names))
 
-    def _naming(self) -> Naming:
-        return replace(_naming(self.settings), several=len(self._images) > 1)
+    def _naming(self, settings: FileSettings | None = None) -> Naming:
+        """What files are called that begin now.
 
-    @property
-    def _images(self) -> tuple[str, ...]:
-        return self._site.image_names
+        Raises:
+            InputError: if path, name or template have a field that there is not.
+        """
+        settings, now = settings or self.settings, datetime.now(UTC)
+        fields = night_fields(self._site, now)
+        folder = "" if settings.date_folder == "none" else f"{{{settings.date_folder}}}/"
+        files = self._site.units if settings.layout == "controller" else self._site.image_names
+        return Naming(
+            template=filled(settings.template, fields, LATE),
+            path=filled(dated(settings.path, now) + folder, fields),
+            name=filled(settings.name, fields, LATE),
+            number=settings.number,
+            several=len(files) > 1,
+            layout=settings.layout,
+            compression=settings.compression,
+            sum_name=settings.checksum,
+        )
+
+    def _targets(self, naming: Naming) -> list[Target]:
+        """All files of an exposure, of all controllers."""
+        images = {unit.name: self._site.images_of(unit.name) for unit in self._site.units}
+        return [target for name, own in images.items() if own for target in targets(own, naming, name)]
 
     async def _store_number(self) -> None:
         try:
             await self._store()
         except SaveError as error:
-            # An image is worth more than its number; files that exist are never written over.
             log.error("the next file number is not kept: %s", error)
 
     def _set(self, settings: FileSettings) -> None:
@@ -201,11 +286,13 @@ class Filing:
         update(self._live, file=replace(self._live.value.file, **changes))
 
 
-def _naming(settings: FileSettings) -> Naming:
-    return Naming(settings.template, settings.path, settings.name, settings.number)
+def _levels(settings: FileSettings) -> int:
+    """CreateDirectory for the folder of a file: that of the night may always be made."""
+    levels = settings.create_directory
+    return levels if settings.date_folder == "none" or levels > 0 else levels - 1
 
 
-def _check_names(naming: Naming, ccds: Sequence[str], auto_increment: bool) -> None:
+def _check_names(naming: Naming, targets_of: _Targets, auto_increment: bool) -> None:
     """Refuse names that cannot become files, while nothing is lost by it. Blocks.
 
     Raises:
@@ -213,8 +300,8 @@ def _check_names(naming: Naming, ccds: Sequence[str], auto_increment: bool) -> N
         SaveError: if a file of that name cannot be written.
     """
     if auto_increment:
-        naming = replace(naming, number=_free_number(naming, ccds))
-    for name in map(naming.full_name, ccds):
+        naming = replace(naming, number=_free_number(naming, targets_of))
+    for name in (name for target in targets_of(naming) for name in all_names(target, naming)):
         folder, file = os.path.split(name)
         if not os.path.isdir(folder or "."):  # noqa: PTH112 - Path.is_dir raises where nobody may look
             raise SaveError(name, f"there is no folder {folder}")
@@ -224,12 +311,17 @@ def _check_names(naming: Naming, ccds: Sequence[str], auto_increment: bool) -> N
             raise SaveError(name, "it exists already")
 
 
-def _free_number(naming: Naming, ccds: Sequence[str]) -> int:
+def _free_number(naming: Naming, targets_of: _Targets) -> int:
     """Return the first number from the wanted one on whose files do not exist. Blocks."""
-    number = naming.number
-    while any(os.path.lexists(replace(naming, number=number).full_name(ccd)) for ccd in ccds):
-        if naming.full_name() == replace(naming, number=number + 1).full_name():
-            raise SaveError(naming.full_name(), "it exists, and the template has no number")
+
+    def names(number: int) -> list[str]:
+        wanted = replace(naming, number=number)
+        return [name for target in targets_of(wanted) for name in all_names(target, wanted)]
+
+    number, own = naming.number, names(naming.number)
+    while any(map(os.path.lexists, names(number))):
+        if own == names(number + 1):
+            raise SaveError(own[0], "it exists, and the template has no number")
         number += 1
     if number != naming.number:
         log.warning("file numbers %d to %d exist already", naming.number, number - 1)

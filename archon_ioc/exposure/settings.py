@@ -4,13 +4,17 @@ import json
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
+from archon_ioc.config import FilesConfig
 from archon_ioc.errors import InputError, SaveError
+from archon_ioc.exposure.fields import DATE_FOLDERS
+from archon_ioc.image.fits import COMPRESSIONS, SUMS
+from archon_ioc.image.layout import LAYOUTS
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +64,14 @@ _CHOICES: Mapping[str, type[IntEnum]] = {
 }
 
 
+_WORDS: Mapping[str, Collection[str]] = {
+    "layout": LAYOUTS,
+    "compression": COMPRESSIONS,
+    "checksum": SUMS,
+    "date_folder": DATE_FOLDERS,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class FileSettings:
     """Where and under what name files are written: areaDetector's NDFile words."""
@@ -71,6 +83,10 @@ class FileSettings:
     auto_increment: bool = True
     auto_save: bool = True
     create_directory: int = -3
+    layout: str = "ccd"
+    compression: str = "none"
+    checksum: str = "none"
+    date_folder: str = "none"
 
     def changed(self, **changes: Any) -> Self:
         """Return a copy with other values.
@@ -81,7 +97,23 @@ class FileSettings:
         new = replace(self, **changes)
         if not 0 <= new.number <= LARGEST_NUMBER:
             raise InputError(f"a file number is 0 to {LARGEST_NUMBER}, not {new.number}")
+        for name, words in _WORDS.items():
+            if getattr(new, name) not in words:
+                raise InputError(f"{name.replace('_', ' ')} is one of {', '.join(words)}")
         return new
+
+
+def default_files(config: FilesConfig) -> FileSettings:
+    """Return what the site file says of files; clients of other folders and hosts must find them too."""
+    return FileSettings(
+        path=f"{config.path.absolute()}/",
+        name=config.name,
+        template=config.template,
+        layout=config.layout,
+        compression=config.compression,
+        checksum=config.checksum,
+        date_folder=config.date_folder,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +142,8 @@ class ExposureSettings:
     quick_look: bool = True
     attributes_file: str = ""
     attributes_macros: str = ""
+    header_file: str = ""
+    header_json: str = ""
     files: FileSettings = FileSettings()
 
     @property

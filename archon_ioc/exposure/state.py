@@ -35,6 +35,7 @@ class FileState:
 
     path_exists: bool = False
     full_name: str = ""
+    next_name: str = ""
     error: bool = False
     message: str = ""
     writing: bool = False

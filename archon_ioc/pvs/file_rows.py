@@ -29,16 +29,45 @@ def _file_setting(
     )  # fmt: skip
 
 
+def _word_setting(name: str, labels: tuple[str, ...], doc: str, field: str, more: str = "") -> CameraPv:
+    """Return the row of a file setting that is one of a few words, which are the labels in lower case."""
+    words = [label.lower() for label in labels]
+
+    async def put(operations: Operations, value: int) -> None:
+        await operations.filing.change(**{field: words[value]})
+
+    return Pv(
+        name=name, kind=Choice(labels), doc=doc, group=FILE_GROUP,
+        read=lambda state: words.index(getattr(state.settings.files, field)), put=put, more=more,
+    )  # fmt: skip
+
+
+FORMAT_ROWS: tuple[CameraPv, ...] = (
+    _word_setting("Layout", ("CCD", "MEF", "Controller"), "How images are divided among files", "layout",
+                  more="CCD: a file per CCD; MEF: the same with an extension per amplifier; Controller: a file per"
+                  " controller with an extension per CCD."),
+    _word_setting("Compression", ("None", "gzip", "Rice"), "Compression of the files", "compression",
+                  more="gzip adds .gz to the name, Rice .fz."),
+    _word_setting("Checksum", ("None", "md5", "sha1", "sha256"), "Sum in a file beside each image", "checksum"),
+    _word_setting("DateDir", ("None", "MJD", "SJD", "Date"), "Folder of the night below FilePath", "date_folder",
+                  more="It is made where there is none."),
+    Pv(name="NextFileName", kind=Text(512), doc="What the next file will be called", group=FILE_GROUP,
+       read=lambda s: s.file.next_name, more="The first one of several; of the moment of the last change."),
+)  # fmt: skip
+
 FITS_ROWS: tuple[CameraPv, ...] = (
     Pv(name="PortName", kind=Text(), doc="Name in the plugin graph", group=FILE_GROUP, read=lambda _: FITS_PORT),
     Pv(name="PluginType", kind=Text(), doc="Class of this plugin", group=FILE_GROUP, read=lambda _: "NDFileFITS"),
     Pv(name="NDArrayPort", kind=Text(), doc="Where images come from", group=FILE_GROUP, read=lambda _: CAMERA_PORT),
-    _file_setting("FilePath", Text(256), "Folder of the files", "path"),
+    _file_setting("FilePath", Text(256), "Folder of the files", "path",
+                  more="%Y, %m, %d and fields such as {mjd} stand for the date; FullFileName_RBV tells what became"
+                  " of it."),
     Pv(name="FilePathExists", kind=Choice(("No", "Yes"), {"No": Severity.MAJOR}), doc="Whether it can be written to",
        group=FILE_GROUP, read=lambda s: s.file.path_exists),
     _file_setting("CreateDirectory", Int(low=-100, high=100), "Levels of folders to create", "create_directory",
                   more="0: none; n: all below the first n; -n: at most the last n."),
-    _file_setting("FileName", Text(256), "Name before the number", "name"),
+    _file_setting("FileName", Text(256), "Name before the number", "name",
+                  more="Fields: {ccd}, {controller}, {number:08d}, {observatory}, {hemisphere}, {mjd}, {sjd}, {date}."),
     _file_setting("FileNumber", Int(low=0), "Number of the next file", "number"),
     _file_setting("AutoIncrement", NO_YES, "Count the file number up", "auto_increment", convert=bool),
     _file_setting("FileTemplate", Text(256), "printf of path, name and number", "template"),
@@ -52,4 +81,5 @@ FITS_ROWS: tuple[CameraPv, ...] = (
        read=lambda s: s.file.writing, put=lambda o, value: o.write_file(value), rbv=False),
     Pv(name="WriteFile", kind=Choice(("Done", "Writing")), doc="Whether a file is being written", group=FILE_GROUP,
        read=lambda s: s.file.writing),
+    *FORMAT_ROWS,
 )  # fmt: skip

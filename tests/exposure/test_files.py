@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,12 +92,16 @@ def test_numbers_are_printed_as_the_shell_does(conversion: str, number: int) -> 
         ("", "not the name of a file"),
         ("%s..", "not the name of a file"),
         ("%s%s\n.fits", "not the name of a file"),
-        ("%s%s_%d.fits.gz", "plain FITS"),
+        ("%s%s_%d.fits.gz", "that is what Compression is for"),
     ],
 )
 def test_a_template_that_makes_no_file_name_is_refused(template: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         files.file_name(template, "/data/", "m31", 42)
+
+
+def naming(template: str = TEMPLATE, path: str = "/d.ir", name: str = "m31", number: int = 42, **more: Any) -> Naming:
+    return Naming(template, path, name, number, **more)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +114,54 @@ def test_a_template_that_makes_no_file_name_is_refused(template: str, message: s
     ],
 )
 def test_the_name_of_a_ccd_goes_before_the_extension(template: str, expected: str) -> None:
-    assert files.file_name(template, "/d.ir", "m31", 42, "b1") == expected
+    assert naming(template, several=True).full_name("b1", "sp1") == expected
+    assert "b1" not in naming(template).full_name("b1", "sp1")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sdR-{ccd}-{number:08d}", "/d.ir/sdR-b1-00000042.fits"),
+        ("{controller}", "/d.ir/sp1_b1.fits"),
+        ("{controller}-{ccd}", "/d.ir/sp1-b1.fits"),
+    ],
+)
+def test_fields_in_a_name_are_filled(name: str, expected: str) -> None:
+    assert naming("%s%s.fits", name=name, several=True).full_name("b1", "sp1") == expected
+
+
+def test_a_controller_has_its_name_in_that_of_its_file() -> None:
+    own = naming(layout="controller", several=True)
+    assert own.full_name(controller="sp1") == "/d.ir/m31_0042_sp1.fits"
+    assert replace(own, name="{controller}").full_name(controller="sp1") == "/d.ir/sp1_0042.fits"
+    assert replace(own, name="{ccd}").full_name(controller="sp1") == "/d.ir/sp1_0042.fits"
+    assert replace(own, several=False).full_name(controller="sp1") == "/d.ir/m31_0042.fits"
+
+
+@pytest.mark.parametrize(("compression", "ending"), [("none", ""), ("gzip", ".gz"), ("rice", ".fz")])
+def test_compression_is_told_by_the_name(compression: str, ending: str) -> None:
+    for template in ("%s%s_%d.fits", f"%s%s_%d.fits{ending}"):
+        assert naming(template, compression=compression).full_name() == f"/d.ir/m31_42.fits{ending}"
+    assert naming(compression=compression, several=True).full_name("b1") == f"/d.ir/m31_0042_b1.fits{ending}"
+
+
+@pytest.mark.parametrize("name", ["{no}", "{}", "{ccd:3}", "{number:f}", "{number:9999}", "{number.real}"])
+def test_a_field_that_there_is_not_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=r"^'\{"):
+        naming(name=name).full_name()
+
+
+@pytest.mark.parametrize(
+    ("layout", "expected"),
+    [
+        ("ccd", [("/d.ir/m31_0042_b1.fits", ("b1",)), ("/d.ir/m31_0042_b2.fits", ("b2",))]),
+        ("mef", [("/d.ir/m31_0042_b1.fits", ("b1",)), ("/d.ir/m31_0042_b2.fits", ("b2",))]),
+        ("controller", [("/d.ir/m31_0042.fits", ("b1", "b2"))]),
+    ],
+)
+def test_which_images_are_in_which_file(layout: str, expected: list[tuple[str, tuple[str, ...]]]) -> None:
+    found = files.targets(["b1", "b2"], naming(layout=layout), "sp1")
+    assert [(target.name, target.images) for target in found] == expected
 
 
 @pytest.mark.parametrize(
@@ -208,8 +260,7 @@ def test_a_frame_without_ccds_is_one_file(tmp_path: Path) -> None:
 
 
 def test_each_ccd_is_a_file_with_its_own_header(tmp_path: Path) -> None:
-    naming = Naming(TEMPLATE, str(tmp_path), "m31", 7)
-    saved = files.save({"b1": image(1), "b2": image(2)}, FACTS, naming, (B2, B1))
+    saved = files.save({"b1": image(1), "b2": image(2)}, FACTS, naming(path=str(tmp_path), number=7), (B2, B1))
     assert saved == (f"{tmp_path}/m31_0007_b1.fits", f"{tmp_path}/m31_0007_b2.fits")
     for path, value, detector in zip(saved, (1, 2), (B1, B2), strict=True):
         with astropy_fits.open(path) as units:
@@ -242,13 +293,13 @@ def test_nothing_is_written_if_there_is_no_room(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_a_failure_says_what_was_written_before(tmp_path: Path) -> None:
+def test_a_failure_says_what_was_written(tmp_path: Path) -> None:
     long_name = DetectorConfig(name="b" * 250, taps=("AD2L",))
     images = {"b1": image(1), long_name.name: image(2), "b2": image(3)}
-    with pytest.raises(SaveError, match=r"too long; written before: .*/m31_0007_b1\.fits$") as caught:
+    with pytest.raises(SaveError, match=r"too long; written: .*/m31_0007_b1\.fits, .*_b2\.fits$") as caught:
         files.save(images, FACTS, Naming(TEMPLATE, str(tmp_path), "m31", 7), (B1, long_name, B2))
     assert caught.value.path.endswith("bbb.fits")
-    assert names(tmp_path) == ["m31_0007_b1.fits"]
+    assert names(tmp_path) == ["m31_0007_b1.fits", "m31_0007_b2.fits"], "what can be saved is"
 
 
 def test_a_missing_folder_is_a_save_error(tmp_path: Path) -> None:
@@ -267,3 +318,41 @@ def test_a_failure_of_the_first_file_is_passed_on(tmp_path: Path) -> None:
     with pytest.raises(SaveError, match=r"too long$"):
         files.save({"": image(5)}, FACTS, Naming(TEMPLATE, str(tmp_path), "m" * 300, 7))
     assert names(tmp_path) == []
+
+
+def test_all_files_that_fail_are_named(tmp_path: Path) -> None:
+    wrong = ("b" * 250, "c" * 250)
+    with pytest.raises(SaveError, match=r"too long; cannot write .*/m31_0007_c+\.fits: .* too long$"):
+        files.save(dict.fromkeys(wrong, image(1)), FACTS, naming(path=str(tmp_path), number=7))
+
+
+@pytest.mark.parametrize("layout", ["ccd", "mef", "controller"])
+def test_a_layout_is_written_with_its_sum(tmp_path: Path, layout: str) -> None:
+    own = naming(path=str(tmp_path), number=7, layout=layout, compression="rice", sum_name="sha1")
+    saved = files.save({"b1": image(1), "b2": image(2)}, FACTS, own, (B1, B2))
+    assert names(tmp_path) == sorted(Path(name).name + more for name in saved for more in ("", ".sha1"))
+    found = []
+    for name in saved:
+        with astropy_fits.open(name, checksum=True) as units:
+            assert any(unit.header.get("FILENAME") == Path(name).name for unit in units)
+            found += [int(unit.data[0, 0]) for unit in units if unit.data is not None]
+    assert found == [1, 2]
+
+
+def test_only_some_of_the_files_can_be_written(tmp_path: Path) -> None:
+    own = naming(path=str(tmp_path), number=7)
+    images = {"b1": image(1), "b2": image(2)}
+    _, second = files.targets(images, own)
+    assert files.save(images, FACTS, own, (B1, B2), [second]) == (second.name,)
+    assert names(tmp_path) == ["m31_0007_b2.fits"]
+
+
+def test_without_images_there_are_no_files(tmp_path: Path) -> None:
+    assert files.save({}, FACTS, naming(path=str(tmp_path))) == ()
+
+
+def test_a_sum_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "m31_0007.fits.md5").write_text("precious")
+    with pytest.raises(SaveError, match="it exists already"):
+        files.save({"": image(1)}, FACTS, naming(path=str(tmp_path), number=7, sum_name="md5"))
+    assert names(tmp_path) == ["m31_0007.fits.md5"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from archon_ioc.config import FilesConfig
 from archon_ioc.errors import InputError, SaveError
 from archon_ioc.exposure.settings import (
     ExposureSettings,
@@ -18,6 +19,7 @@ from archon_ioc.exposure.settings import (
     SettingsFile,
     ShutterMode,
     TriggerMode,
+    default_files,
 )
 
 DEFAULT = ExposureSettings(files=FileSettings(path="/data/", name="m31"))
@@ -26,12 +28,30 @@ OTHER = ExposureSettings(
     frame_type=FrameType.BACKGROUND, trigger_mode=TriggerMode.EXTERNAL, shutter_mode=ShutterMode.EPICS_PV,
     shutter_open_delay=0.25, shutter_close_delay=0.5, min_x=1, min_y=2, size_x=3, size_y=4, reverse_x=True,
     reverse_y=True, array_callbacks=False, image_callbacks=False, wait_for_plugins=False,
-    attributes_file="a.xml", attributes_macros="P=X:",
-    files=FileSettings("/other/", "n", "%s%s%d.fits", 77, False, False, 2),
+    attributes_file="a.xml", attributes_macros="P=X:", header_file="a.json", header_json="{}", quick_look=False,
+    files=FileSettings(
+        "/other/", "n", "%s%s%d.fits", 77, False, False, 2, layout="mef", compression="rice", checksum="md5",
+        date_folder="mjd",
+    ),
 )  # fmt: skip
 
 
 # Values
+
+
+@pytest.mark.parametrize("name", ["layout", "compression", "checksum", "date_folder"])
+def test_how_files_are_written_is_one_of_a_few_words(name: str) -> None:
+    assert getattr(FileSettings().changed(**{name: "controller" if name == "layout" else "none"}), name)
+    with pytest.raises(InputError, match=f"{name.replace('_', ' ')} is one of "):
+        FileSettings().changed(**{name: "zip"})
+
+
+def test_the_site_file_says_what_files_are_like_at_first() -> None:
+    config = FilesConfig(path=Path("a"), name="n", layout="mef", compression="gzip", checksum="md5", date_folder="sjd")
+    expected = FileSettings(
+        f"{Path.cwd()}/a/", "n", layout="mef", compression="gzip", checksum="md5", date_folder="sjd"
+    )
+    assert default_files(config) == expected
 
 
 @pytest.mark.parametrize(

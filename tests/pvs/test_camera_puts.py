@@ -27,6 +27,7 @@ VALUES: dict[str, object] = {
     "cam1:NDAttributesMacros": "A=1", "image1:EnableCallbacks": "Disable", "image1:NDimensions": 2,
     "image1:PoolPollStats": 0, "image1:EmptyFreeList": 0, "FITS1:CreateDirectory": -2, "FITS1:FileName": "m31",
     "FITS1:FileNumber": 12, "FITS1:AutoIncrement": "No", "FITS1:FileTemplate": "%s%s%d.fits", "FITS1:AutoSave": 0,
+    "FITS1:Layout": "MEF", "FITS1:Compression": "Rice", "FITS1:Checksum": "md5", "FITS1:DateDir": "MJD",
 }  # fmt: skip
 """Another value for each setpoint of which the readback is the same."""
 OTHERWISE = {

@@ -12,14 +12,19 @@ from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.pvs.array_rows import DATA_TYPES
 from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS, detector_state
-from archon_ioc.pvs.file_rows import FITS_ROWS
+from archon_ioc.pvs.file_rows import FITS_ROWS, FORMAT_ROWS
 from archon_ioc.pvs.render import reading
 from archon_ioc.pvs.row import Choice, Pv, Record, Severity
 
 # Channel Access sees these records as numbers and choices, which here are records of other types.
 SEEN_AS = {"calc": ("ai", "longin"), "calcout": ("ai",), "busy": ("bi", "bo")}
 
-ALL_ROWS = {"cam1": CAMERA_ROWS, "image1": IMAGE_ROWS, "FITS1": FITS_ROWS}
+OWN_ROWS = FORMAT_ROWS  # which areaDetector does not have
+ALL_ROWS = {
+    "cam1": CAMERA_ROWS,
+    "image1": IMAGE_ROWS,
+    "FITS1": tuple(row for row in FITS_ROWS if row not in OWN_ROWS),
+}
 
 
 def golden(table: str) -> list[dict[str, str]]:
