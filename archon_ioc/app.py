@@ -33,6 +33,7 @@ from archon_ioc.pvs.quicklook_rows import QUICK_LOOK_ROWS
 from archon_ioc.pvs.render import Table
 from archon_ioc.pvs.row import Pixels, Pv
 from archon_ioc.pvs.source import OwnPvs
+from archon_ioc.pvs.window_rows import WINDOW_MODE_ROWS, WINDOW_ROWS
 from archon_ioc.serve.ca import CaServer
 from archon_ioc.serve.shutter_pv import PvShutter
 
@@ -136,9 +137,9 @@ def _tables(site: SiteConfig, camera: Camera, state: Live[IocState], pixels: Pix
         # Images before the camera: their sizes and counters must be seen when Acquire ends.
         Table(names.image, image_rows, live, operations, _is_linked),
         Table(names.fits, FITS_ROWS, live, operations, _is_linked),
-        Table(names.camera, CONTROLLER_ROWS, camera.controller.live, operations, _is_up),
+        Table(names.camera, (*CONTROLLER_ROWS, *WINDOW_ROWS), camera.controller.live, operations, _is_up),
         # … and so must the quick look, which therefore comes first.
-        Table(names.camera, (*QUICK_LOOK_ROWS, *CAMERA_ROWS), live, operations, _is_linked),
+        Table(names.camera, (*QUICK_LOOK_ROWS, *CAMERA_ROWS, *WINDOW_MODE_ROWS), live, operations, _is_linked),
         Table("", IOC_ROWS, state, operations),
     ]
 

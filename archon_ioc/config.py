@@ -69,6 +69,30 @@ class ScriptConfig(_Model):
     """Longest time without a new line during a readout, beyond what a line is known to take."""
 
 
+_Lines = Annotated[int, Field(ge=0, le=65535)]
+_WindowName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+.\-]+$", max_length=39)]
+
+
+class WindowConfig(_Model):
+    """A named window; what it does not give is as in the configuration that is loaded. Unbinned lines and pixels."""
+
+    lines: _Lines | None = None
+    pixels: _Lines | None = None
+    preskiplines: _Lines | None = None
+    postskiplines: _Lines | None = None
+    preskippixels: _Lines | None = None
+    postskippixels: _Lines | None = None
+    overscanlines: _Lines | None = None
+    overscanpixels: _Lines | None = None
+    hbin: _Lines | None = None
+    vbin: _Lines | None = None
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """What it gives, by name."""
+        return self.model_dump(exclude_none=True)
+
+
 class FilesConfig(_Model):
     """Where images go until a client says otherwise."""
 
@@ -174,6 +198,8 @@ class SiteConfig(_Model):
     sync: Literal["host", "hardware"] = "host"
     """What starts several controllers together: commands sent at the same moment, or the first one by its SYNCOUT."""
     script: ScriptConfig = ScriptConfig()
+    windows: dict[_WindowName, WindowConfig] = {}
+    """Windows that ArchonWindowMode chooses by their names, beside "default"."""
     files: FilesConfig = FilesConfig()
     detectors: tuple[DetectorConfig, ...] = ()
     """The CCDs; none means that the whole frame is one."""
@@ -208,6 +234,12 @@ class SiteConfig(_Model):
     def image_names(self) -> tuple[str, ...]:
         """The names of all images of one exposure."""
         return tuple(name for unit in self.units for name in self.images_of(unit.name))
+
+    @model_validator(mode="after")
+    def _check_windows(self) -> Self:
+        if reserved := {"default", "custom"} & self.windows.keys():
+            raise ValueError(f"no window can be called {' or '.join(sorted(reserved))}")
+        return self
 
     @model_validator(mode="after")
     def _check_controllers(self) -> Self:

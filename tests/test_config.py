@@ -111,3 +111,13 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not YAML"):
         load(tmp_path / "binary.yaml")
+
+
+def test_windows_have_names_and_sensible_numbers(tmp_path: Path) -> None:
+    site = load(written(tmp_path, "windows: {fast: {lines: 100, hbin: 2}, all: {}}"))
+    assert {name: window.changes for name, window in site.windows.items()} == {
+        "fast": {"lines": 100, "hbin": 2}, "all": {},
+    }  # fmt: skip
+    for wrong in ("default: {}", "custom: {lines: 1}", "fast: {lines: -1}", "fast: {rows: 1}", "'a b': {}"):
+        with pytest.raises(ConfigError, match=r"windows|custom|default"):
+            load(written(tmp_path, f"windows: {{{wrong}}}"))

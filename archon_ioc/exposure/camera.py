@@ -10,7 +10,7 @@ from typing import Any
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState, Link
-from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
+from archon_ioc.errors import ArchonError, SaveError, StateError
 from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.filing import Filing
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
@@ -52,6 +52,8 @@ class Camera:
             CameraState(
                 controllers=tuple(controller.status for controller in controllers),
                 temperature_sensor=site.temperature_sensor,
+                window_modes={name: window.changes for name, window in site.windows.items()},
+                keeps_whole=bool(site.detectors) or len(controllers) > 1,
                 shutter_config=site.shutter,
                 settings=self._stored,
             )
@@ -174,26 +176,6 @@ class Camera:
         """
         update(self.live, settings=self.state.settings.changed(**changes))
         self._shutter.look()
-
-    def set_window(self, **changes: int) -> None:
-        """Set ``min_x``, ``min_y``, ``size_x``, ``size_y``: the part of the frame that is kept, unbinned pixels.
-
-        Raises:
-            InputError: with more than one CCD, whose images are kept whole.
-        """
-        if (self._site.detectors or len(self.controllers) > 1) and self.state.settings.changed(
-            **changes
-        ) != self.state.settings:
-            raise InputError("a window is possible only where the whole frame is one CCD")
-        columns, rows = self.state.full_size
-        for name, value in changes.items():
-            full = columns if name.endswith("x") else rows
-            low, high = (0, full - 1) if name.startswith("min") else (1, full)
-            if full and not low <= value <= high:
-                raise InputError(f"{name} is {low} to {high}, not {value}")
-            # The whole size is kept as such: another configuration may have another one.
-            changes[name] = 0 if name.startswith("size") and value == full else value
-        self.change(**changes)
 
     def set_array_counter(self, count: int) -> None:
         """Set the number of images counted so far."""

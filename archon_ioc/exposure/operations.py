@@ -11,6 +11,7 @@ from archon_ioc.driver.state import ControllerState
 from archon_ioc.errors import InputError, StateError
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.filing import Filing
+from archon_ioc.exposure.windows import Windows
 from archon_ioc.protocol.enums import SampleMode
 
 
@@ -21,6 +22,7 @@ class Operations:
         self.camera = camera
         self.filing: Filing = camera.filing
         self.controller: ArchonController = camera.controller
+        self.windows = Windows(camera, camera.controllers)
         self._switching: set[asyncio.Task[None]] = set()  # the CCD power on
 
     def refused(self, message: str) -> None:
@@ -83,11 +85,6 @@ class Operations:
         # At once, also in the middle of an upload, for whose end the other call waits.
         await self.controller.send_command("POWEROFF")
         await self.controller.power(False)
-
-    async def bin(self, **factors: int) -> None:
-        """Set the binning on the CCD, ``hbin`` or ``vbin``; 1 is none."""
-        async with self.camera.undisturbed():
-            await self.controller.set_window(**factors)
 
     async def set_data_type(self, index: int) -> None:
         """Choose 16 or 32 bits per pixel by areaDetector's index of UInt16 (3) or UInt32 (5)."""

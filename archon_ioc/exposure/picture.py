@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.state import ControllerState
+from archon_ioc.exposure import region
 from archon_ioc.exposure.glance import glance
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.settings import ExposureSettings
@@ -123,19 +124,14 @@ def _is_whole(site: SiteConfig) -> bool:
 
 
 def _windowed(picture: PixelArray, state: CameraState) -> PixelArray:
-    columns, rows = state.full_size
-    x, y, width, height = state.window
-    if (x, y, width, height) == (0, 0, columns, rows):
-        return picture
-    window = state.controller.window
-    hbin, vbin = (window.hbin, window.vbin) if window else (1, 1)
-    return geometry.crop(picture, x // hbin, y // vbin, max(width // hbin, 1), max(height // vbin, 1))
+    part = region.crop(state.controller, state.settings)
+    return picture if part is None else geometry.crop(picture, *part)
 
 
 def _facts(shot: Shot, state: CameraState, site: SiteConfig) -> header.Facts:
     settings, controller = state.settings, state.controller
     window, acf, moments = controller.window, controller.acf, shot.moments
-    is_whole = _is_whole(site) or state.window == (0, 0, *state.full_size)
+    shown = region.kept(controller, settings, whole=_is_whole(site))
     return header.Facts(
         number=settings.files.number,
         image_type=header.image_type(_FRAME_TYPES[settings.frame_type], settings.seconds),
@@ -153,7 +149,7 @@ def _facts(shot: Shot, state: CameraState, site: SiteConfig) -> header.Facts:
         acf_name=Path(acf.path).name if acf else "",
         acf_digest=acf.digest if acf else "",
         binning=(window.hbin, window.vbin) if window else (1, 1),
-        window=None if is_whole else state.window,
+        window=None if shown == (0, 0, *state.full_size) else shown,
         summed=shot.summed,
         observatory=site.header.observatory,
         instrument=site.header.instrument,

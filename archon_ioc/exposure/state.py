@@ -1,10 +1,12 @@
 """CameraState: all that is known of the camera, as one frozen snapshot."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from archon_ioc.config import ShutterConfig
 from archon_ioc.driver.state import ControllerState
+from archon_ioc.exposure import region
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
 from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.image.quicklook import Amplifier
@@ -59,6 +61,9 @@ class CameraState:
     shutter_config: ShutterConfig = field(default_factory=ShutterConfig)
     shutter_told: bool = False  # the last word to a shutter of another IOC was to open
     temperature_sensor: str = ""
+    window_modes: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    window_mode: str = ""  # the one that was chosen last
+    keeps_whole: bool = False  # images are not cut
     attributes_status: int = 0
     queued: int = 0
     image: ImageState = field(default_factory=ImageState)
@@ -83,26 +88,12 @@ class CameraState:
     @property
     def full_size(self) -> tuple[int, int]:
         """Columns and rows of a whole unbinned frame, 0 without a configuration."""
-        acf = self.controller.acf
-        if acf is None or not acf.taps:
-            return 0, 0
-        rows, columns = acf.frame_shape
-        window = self.controller.window
-        return (columns * window.hbin, rows * window.vbin) if window else (columns, rows)
+        return region.full_size(self.controller)
 
     @property
-    def window(self) -> tuple[int, int, int, int]:
-        """First column, first row, columns and rows of the part of the frame that is kept, unbinned.
-
-        Without a configuration they are as they were set.
-        """
-        columns, rows = self.full_size
-        if not columns:
-            settings = self.settings
-            return settings.min_x, settings.min_y, settings.size_x, settings.size_y
-        x, y = min(self.settings.min_x, max(columns - 1, 0)), min(self.settings.min_y, max(rows - 1, 0))
-        width, height = self.settings.size_x or columns, self.settings.size_y or rows
-        return x, y, max(min(width, columns - x), 0), max(min(height, rows - y), 0)
+    def window(self) -> region.Rectangle:
+        """First column, first row, columns and rows of the part of it that the next image shows, unbinned."""
+        return region.kept(self.controller, self.settings, whole=self.keeps_whole)
 
 
 def update(live: Live[CameraState], **changes: Any) -> None:

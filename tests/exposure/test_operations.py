@@ -29,7 +29,7 @@ async def test_acquire_and_stop(bench) -> None:
 CALLS: dict[str, Callable[[Operations], Awaitable[None]]] = {
     "load_config": lambda o: o.load_config(1),
     "power": lambda o: o.power(1),
-    "bin": lambda o: o.bin(hbin=2),
+    "windows": lambda o: o.windows.set(hbin=2),
     "set_data_type": lambda o: o.set_data_type(5),
     "set_shutter": lambda o: o.camera.set_shutter(True),
 }
@@ -127,7 +127,7 @@ async def test_a_power_on_of_which_nobody_waits_for_the_end(benches) -> None:
         await asyncio.wait([client])
         assert client.cancelled()
         async with asyncio.timeout(5):
-            await bench.operations.bin(hbin=1)
+            await bench.operations.windows.set(hbin=1)
 
 
 async def test_load_a_configuration(bench, make_acf, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_what_an_archon_cannot_do(bench) -> None:
 async def test_binning_that_the_script_cannot_do(benches, make_acf, renamed_acf) -> None:
     async with benches(acf=renamed_acf(make_acf(), HorizontalBinning="HBin")) as bench:
         with pytest.raises(StateError, match="no parameter HorizontalBinning"):
-            await bench.operations.bin(hbin=2)
+            await bench.operations.windows.set(hbin=2)
         await bench.good()
 
 

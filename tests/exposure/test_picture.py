@@ -73,7 +73,7 @@ async def test_the_demonstration_configuration(benches, pattern) -> None:
 
 
 async def test_a_window_is_cut_out(bench, make_acf, pattern) -> None:
-    bench.camera.set_window(min_x=5, min_y=7, size_x=20, size_y=11)
+    await bench.operations.windows.set_region(min_x=5, min_y=7, size_x=20, size_y=11)
     await bench.good()
     pixels, header = saved(bench.camera)
     assert np.array_equal(pixels, pattern(make_acf(), 1)[7:18, 5:25])
@@ -81,7 +81,7 @@ async def test_a_window_is_cut_out(bench, make_acf, pattern) -> None:
 
 
 async def test_a_window_ends_at_the_edge(bench, make_acf, pattern) -> None:
-    bench.camera.set_window(min_x=40, min_y=39, size_x=20, size_y=40)
+    await bench.operations.windows.set_region(min_x=40, min_y=39, size_x=20, size_y=40)
     await bench.good()
     assert np.array_equal(saved(bench.camera)[0], pattern(make_acf(), 1)[39:, 40:])
 
@@ -97,21 +97,21 @@ async def test_reversed(bench, make_acf, pattern, x: bool, y: bool) -> None:
 
 @pytest.mark.parametrize("factors", [{"hbin": 2}, {"vbin": 3}, {"hbin": 2, "vbin": 2}])
 async def test_binned_on_the_ccd(bench, make_acf, pattern, factors: dict[str, int]) -> None:
-    await bench.operations.bin(**factors)
+    await bench.operations.windows.set(**factors)
     hbin, vbin = factors.get("hbin", 1), factors.get("vbin", 1)
     await bench.good()
     pixels, header = saved(bench.camera)
     assert np.array_equal(pixels, pattern(make_acf(lines=20 // vbin, pixels=24 // hbin), 1))
     assert header["CCDSUM"] == f"{hbin} {vbin}"
     assert "WINDOW" not in header
-    await bench.operations.bin(hbin=1, vbin=1)
+    await bench.operations.windows.set(hbin=1, vbin=1)
     await bench.good()
     assert np.array_equal(saved(bench.camera)[0], pattern(make_acf(), 2))
 
 
 async def test_a_window_of_a_binned_frame_is_given_in_pixels_of_the_ccd(bench, make_acf, pattern) -> None:
-    await bench.operations.bin(hbin=2, vbin=2)
-    bench.camera.set_window(min_x=4, min_y=6, size_x=8, size_y=10)
+    await bench.operations.windows.set(hbin=2, vbin=2)
+    await bench.operations.windows.set_region(min_x=4, min_y=6, size_x=8, size_y=10)
     await bench.good()
     assert np.array_equal(saved(bench.camera)[0], pattern(make_acf(lines=10, pixels=12), 1)[3:8, 2:6])
 
