@@ -13,8 +13,7 @@ stateDiagram-v2
     SAVING --> WAITING: until the next image is due
     WAITING --> PREPARING
     SAVING --> IDLE
-    WAITING --> IDLE
-    PREPARING --> ABORTING: also from INTEGRATING, READING, FETCHING and SAVING
+    PREPARING --> ABORTING: also from INTEGRATING, READING, FETCHING, SAVING and WAITING
     ABORTING --> IDLE
 ```
 """
@@ -51,7 +50,7 @@ STEPS: dict[Phase, frozenset[Phase]] = {
     Phase.READING: frozenset({Phase.FETCHING, Phase.ABORTING}),
     Phase.FETCHING: frozenset({Phase.SAVING, Phase.PREPARING, Phase.ABORTING}),  # PREPARING: summed exposures
     Phase.SAVING: frozenset({Phase.PREPARING, Phase.WAITING, Phase.IDLE, Phase.ABORTING}),
-    Phase.WAITING: frozenset({Phase.PREPARING, Phase.IDLE}),
+    Phase.WAITING: frozenset({Phase.PREPARING, Phase.ABORTING}),
     Phase.ABORTING: frozenset({Phase.IDLE}),
 }
 """From each phase, the phases that may follow."""

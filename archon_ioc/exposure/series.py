@@ -1,6 +1,7 @@
 """Series: the images of one acquisition, one after the other. One image is one coroutine, readable as a recipe."""
 
 import asyncio
+import logging
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -8,6 +9,7 @@ from archon_ioc.acf.file import Acf
 from archon_ioc.config import SiteConfig
 from archon_ioc.errors import ArchonError, ReadoutError
 from archon_ioc.exposure.attributes import Attributes
+from archon_ioc.exposure.backlog import Backlog
 from archon_ioc.exposure.filing import FileSet, Filing
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.phase import Phase
@@ -16,12 +18,13 @@ from archon_ioc.exposure.publisher import Publisher
 from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.exposure.shots import Shots
 from archon_ioc.exposure.state import CameraState, ImageState, enter, update
-from archon_ioc.exposure.together import finished
 from archon_ioc.exposure.unit import Unit
 from archon_ioc.image.geometry import PixelArray
 from archon_ioc.image.quicklook import Amplifier
 from archon_ioc.live import Live
 from archon_ioc.protocol.replies import BufferInfo, Frame
+
+log = logging.getLogger(__name__)
 
 
 class Series:
@@ -36,6 +39,7 @@ class Series:
         self._attributes = attributes
         self._live = live
         self._site = site
+        self._backlog = Backlog()
 
     @property
     def _state(self) -> CameraState:
@@ -51,29 +55,43 @@ class Series:
         await self._filing.require_room(sum(_frame_bytes(acf, settings) for acf in acfs.values()))
 
     async def take(self, settings: ExposureSettings) -> None:
-        """Take all images of an acquisition.
+        """Take all images of an acquisition; each is saved while the next one is exposed.
 
         Raises:
             ArchonError: if one failed; the scripts are stopped then, as far as possible.
         """
+        try:
+            await self._take_all(settings)
+            await self._backlog.empty()
+            if settings.array_callbacks:
+                await self.publisher.until_at_most(0 if settings.wait_for_plugins else 1)
+        except BaseException as error:  # also cancellation: the hardware comes first
+            enter(self._live, Phase.ABORTING)
+            await self._shots.stop()
+            await self._save_all_the_same(error)
+            raise
+
+    async def _take_all(self, settings: ExposureSettings) -> None:
         loop = asyncio.get_running_loop()
-        while settings.images is None or self._state.images_done < settings.images:
+        taken = 0
+        while settings.images is None or taken < settings.images:
             began = loop.time()
-            await self._take_one(settings)
-            more = settings.images is None or self._state.images_done < settings.images
-            if more and (pause := began + settings.period - loop.time()) > 0:
+            await self._expose(_Image(settings, tuple(unit.name for unit in self._shots.units)))
+            taken += 1
+            if self._backlog.has_failed:
+                return
+            if settings.array_callbacks:
+                await self.publisher.until_at_most(1)
+            if taken != settings.images and (pause := began + settings.period - loop.time()) > 0:
                 enter(self._live, Phase.WAITING)
                 await self._shots.count_down(pause)
 
-    async def _take_one(self, settings: ExposureSettings) -> None:
-        """Take one image, of one or more summed exposures."""
+    async def _save_all_the_same(self, error: BaseException) -> None:
+        """Wait for what is being saved, after an error."""
         try:
-            await self._expose(_Image(settings, tuple(unit.name for unit in self._shots.units)))
-            if settings.array_callbacks:
-                await self.publisher.until_at_most(0 if settings.wait_for_plugins else 1)
-        except BaseException:  # also cancellation: the hardware comes first
-            enter(self._live, Phase.ABORTING)
-            await self._shots.stop()
+            await self._backlog.empty()
+        except ArchonError:
+            log.error("an image could not be saved, and before that: %s", error or "it was aborted")
             raise
 
     async def _expose(self, image: "_Image") -> None:
@@ -92,8 +110,7 @@ class Series:
         update(self._live, exposures_done=min(part.count for part in image.parts.values()))
         powered = unit.has_power
         if part.count == image.settings.num_exposures or not powered:
-            self._shots.reach(unit, Phase.SAVING)
-            await finished(self._hand_out(image, unit))
+            await self._save(image, unit)
         if not powered:
             raise ReadoutError("the CCD power failed during the exposure")
 
@@ -102,19 +119,22 @@ class Series:
         for unit in self._shots.units:
             part = image.parts[unit.name]
             if part.count == number and not part.is_handed_out:
-                self._shots.reach(unit, Phase.SAVING)
-                await finished(self._hand_out(image, unit))
+                await self._save(image, unit)
 
-    async def _hand_out(self, image: "_Image", unit: Unit) -> None:
-        """Give a controller's part of a finished image to clients and to the disk."""
-        part, settings = image.parts[unit.name], image.settings
+    async def _save(self, image: "_Image", unit: Unit) -> None:
+        """Begin to save a controller's part of an image, with what is known of it now, when its last one is saved."""
+        self._shots.reach(unit, Phase.SAVING)
+        part = image.parts[unit.name]
         part.is_handed_out = True
-        shot = part.shot(unit, self._attributes)
+        shot, state = part.shot(unit, self._attributes), self._state.alone(unit.name)
+        await self._backlog.put(unit.name, self._hand_out(image, unit, shot, state))
+
+    async def _hand_out(self, image: "_Image", unit: Unit, shot: Shot, state: CameraState) -> None:
+        """Give a controller's part of a finished image to clients and to the disk."""
+        settings = image.settings
         # Where files go is not a setting of the exposure: it holds at once.
         own = replace(settings, files=self._filing.settings)
-        exposure = await asyncio.to_thread(
-            develop, shot, replace(self._state.alone(unit.name), settings=own), self._site
-        )
+        exposure = await asyncio.to_thread(develop, shot, replace(state, settings=own), self._site)
         image.quick_looks[unit.name] = exposure.facts.amplifiers
         update(self._live, quick_look=tuple(one for look in image.quick_looks.values() for one in look))
         if unit is self._shots.units[0]:

@@ -1,5 +1,7 @@
 """The images of one acquisition: how many, when, and sums of several exposures."""
 
+import asyncio
+import threading
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from archon_ioc.exposure.phase import Phase
+from archon_ioc.errors import SaveError
+from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.settings import ImageMode
 
 
@@ -44,6 +47,80 @@ async def test_images_at_regular_times(bench) -> None:
     assert Phase.WAITING in {state.phase for state in states}
     last = max(n for n, state in enumerate(states) if state.phase is Phase.WAITING)
     assert any(state.phase is Phase.SAVING for state in states[last:]), "no waiting after the last image"
+
+
+# One is saved while the next is exposed
+
+
+async def test_an_image_is_saved_while_the_next_is_exposed(bench, held_disk: threading.Event) -> None:
+    bench.camera.change(seconds=0.01, image_mode=ImageMode.MULTIPLE, num_images=3)
+    acquiring = bench.start()
+    await bench.until(lambda state: state.images_done == 1 and state.phase is Phase.INTEGRATING)
+    assert bench.camera.state.file.writing
+    # The second is read out and waits for the first, and nothing is exposed before that.
+    await bench.until(lambda state: state.phase is Phase.SAVING)
+    assert (bench.files, bench.camera.state.images_done) == ([], 1)
+    held_disk.set()
+    await acquiring
+    assert bench.files == [f"archon_000{n}.fits" for n in (1, 2, 3)]
+    frames = [fits.getheader(bench.folder / name)["ARCHFRAM"] for name in bench.files]
+    assert frames == [1, 2, 3]
+    assert (bench.camera.state.images_done, bench.camera.state.file.writing) == (3, False)
+
+
+async def test_an_image_that_cannot_be_saved_ends_the_series_and_the_next_is_saved(
+    bench, held_disk: threading.Event
+) -> None:
+    bench.camera.change(seconds=0.01, image_mode=ImageMode.MULTIPLE, num_images=10)
+    acquiring = bench.start()
+    await bench.until(lambda state: state.images_done == 1 and state.phase is Phase.INTEGRATING)
+    (bench.folder / "archon_0001.fits").touch()  # somebody else takes the name
+    held_disk.set()
+    with pytest.raises(SaveError, match="archon_0001"):
+        await acquiring
+    state = bench.camera.state
+    assert (state.outcome, state.phase, state.images_done) == (Outcome.FAILED, Phase.IDLE, 2)
+    assert bench.files == ["archon_0001.fits", "archon_0002.fits"]
+    assert fits.getheader(bench.folder / "archon_0002.fits")["ARCHFRAM"] == 2
+    bench.assert_resting()
+    await bench.good()
+
+
+async def test_an_abort_while_one_image_is_saved_and_the_next_exposed(bench, held_disk: threading.Event) -> None:
+    bench.camera.change(seconds=0.2, image_mode=ImageMode.MULTIPLE, num_images=10)
+    acquiring = bench.start()
+    await bench.until(lambda state: state.images_done == 1 and state.phase is Phase.INTEGRATING)
+    aborting = asyncio.create_task(bench.camera.abort())
+    await bench.until_phase(Phase.ABORTING)
+    assert not aborting.done()
+    held_disk.set()
+    await asyncio.gather(aborting, acquiring)
+    assert (bench.camera.state.outcome, bench.files) == (Outcome.ABORTED, ["archon_0001.fits"])
+    bench.assert_resting()
+
+
+async def test_an_abort_while_one_image_waits_for_another_to_be_saved_throws_none_away(
+    bench, held_disk: threading.Event
+) -> None:
+    bench.camera.change(seconds=0.01, image_mode=ImageMode.MULTIPLE, num_images=10)
+    acquiring = bench.start()
+    await bench.until(lambda state: state.images_done == 1 and state.phase is Phase.INTEGRATING)
+    await bench.until_phase(Phase.SAVING)
+    aborting = asyncio.create_task(bench.camera.abort())
+    held_disk.set()
+    await asyncio.gather(aborting, acquiring)
+    assert bench.camera.state.outcome is Outcome.ABORTED
+    assert bench.files == ["archon_0001.fits", "archon_0002.fits"]
+    bench.assert_resting()
+
+
+async def test_an_abort_while_it_waits_for_the_next_image(bench) -> None:
+    bench.camera.change(seconds=0.01, image_mode=ImageMode.MULTIPLE, num_images=2, period=100.0)
+    acquiring = bench.start()
+    await bench.until(lambda state: state.phase is Phase.WAITING)
+    await bench.camera.abort()
+    await acquiring
+    assert (bench.camera.state.outcome, bench.files) == (Outcome.ABORTED, ["archon_0001.fits"])
 
 
 # Sums

@@ -1,0 +1,55 @@
+"""Backlog: images that are saved while the next one is exposed."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from archon_ioc.exposure.together import finished, together
+
+Work = Coroutine[Any, Any, None]
+
+
+class Backlog:
+    """Does the work of each controller in the order in which it comes, one piece at a time, and forgets no error."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}  # the last one, and those that failed before it
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a piece of work failed; `empty` then tells why."""
+        return any(_failed(task) for tasks in self._tasks.values() for task in tasks)
+
+    async def put(self, controller: str, work: Work) -> None:
+        """Begin a piece of work as soon as the one before is done; a cancellation is delivered when it has begun."""
+        await finished(self._begin(controller, work))
+
+    async def empty(self) -> None:
+        """Wait until all is done; a cancellation is delivered then.
+
+        Raises:
+            ArchonError: the error of what failed.
+        """
+        tasks, self._tasks = self._tasks, {}
+        await finished(_all(tasks))
+
+    async def _begin(self, controller: str, work: Work) -> None:
+        tasks = self._tasks.setdefault(controller, [])
+        if tasks:
+            await asyncio.wait(tasks)
+        tasks[:] = [*filter(_failed, tasks), asyncio.create_task(work, name=f"{controller} saves")]
+
+
+async def _all(tasks: dict[str, list[asyncio.Task[None]]]) -> None:
+    if tasks:
+        await together({controller: _outcome(own) for controller, own in tasks.items()})
+
+
+async def _outcome(tasks: list[asyncio.Task[None]]) -> None:
+    await asyncio.wait(tasks)
+    for task in tasks:
+        task.result()
+
+
+def _failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
