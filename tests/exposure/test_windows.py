@@ -1,7 +1,9 @@
 """Windows by number, by name and as a region: what is set, what the image is, and what a refusal leaves."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,16 @@ import numpy.typing as npt
 import pytest
 
 from archon_ioc.acf.file import Acf
-from archon_ioc.errors import InputError, RejectedError, StateError
+from archon_ioc.config import ControllerConfig, FilesConfig, SiteConfig
+from archon_ioc.driver.controller import ArchonController
+from archon_ioc.errors import ArchonError, InputError, RejectedError, StateError
+from archon_ioc.exposure.camera import Camera
+from archon_ioc.exposure.operations import Operations
 from archon_ioc.exposure.phase import Phase
-from archon_ioc.exposure.windows import CUSTOM, DEFAULT, mode, parsed, shown
+from archon_ioc.exposure.windows import CUSTOM, DEFAULT, Windows, mode, parsed, shown
+from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.scene import empty_image, in_order
+from archon_ioc.sim.server import SimServer
 from archon_ioc.sim.shot import Shot
 
 Benches = Callable[..., AbstractAsyncContextManager[Any]]
@@ -49,9 +57,13 @@ class CcdScene:
         return image
 
 
-@pytest.fixture(params=[0, 1, 2])
-def frame_mode(request: pytest.FixtureRequest) -> int:
-    return request.param
+@pytest.fixture
+def frame_mode() -> int:
+    """Parametrize it where others matter."""
+    return 0
+
+
+EVERY_MODE = pytest.mark.parametrize("frame_mode", [0, 1, 2])
 
 
 @pytest.fixture
@@ -89,6 +101,7 @@ def tap_of(acf: Acf, image: npt.NDArray[np.uint16], tap: int) -> npt.NDArray[np.
     return part[:: -1 if is_upward else 1, :: -1 if tap % 2 else 1]
 
 
+@EVERY_MODE
 async def test_skips_binning_and_overscan_reach_the_right_pixels(bench, frame_mode: int) -> None:
     await bench.operations.windows.set(
         preskiplines=4, lines=20, postskiplines=7, preskippixels=3, pixels=8, postskippixels=5, vbin=2, hbin=4
@@ -103,21 +116,22 @@ async def test_skips_binning_and_overscan_reach_the_right_pixels(bench, frame_mo
         assert (part[:, 2:] == OVERSCAN).all()
 
 
-@pytest.mark.parametrize("rows", [(5, 9), (0, 7), (20, 13), (32, 1)])
-async def test_a_region_of_rows_is_what_cutting_the_frame_gives(bench, frame_mode: int, rows: tuple[int, int]) -> None:
-    whole = await picture(bench)
-    first, count = rows
-    await bench.operations.windows.set_region(size_y=count)
-    await bench.operations.windows.set_region(min_y=first)
-    assert bench.camera.state.window == (0, first, bench.camera.state.full_size[0], count)
-    np.testing.assert_array_equal(await picture(bench), whole[first : first + count])
-    read = bench.controller.status.frames.newest.height
-    is_overscan_only = first >= 31 if frame_mode == 0 else first + count <= 2
-    assert read == (66 if frame_mode == 2 else 33 if is_overscan_only else count)
-    await bench.operations.windows.set_region(min_y=0, size_y=66 if frame_mode == 2 else 33)
+@EVERY_MODE
+async def test_a_region_of_rows_is_what_cutting_the_frame_gives(bench, frame_mode: int) -> None:
+    whole, full = await picture(bench), 66 if frame_mode == 2 else 33
+    for first, count in ((5, 9), (0, 7), (20, 13), (32, 1)):
+        await bench.operations.windows.set_region(size_y=count)
+        await bench.operations.windows.set_region(min_y=first)
+        assert bench.camera.state.window == (0, first, bench.camera.state.full_size[0], count)
+        np.testing.assert_array_equal(await picture(bench), whole[first : first + count])
+        is_overscan_only = first >= 31 if frame_mode == 0 else first + count <= 2
+        is_cut = frame_mode == 2 or is_overscan_only
+        assert bench.controller.status.frames.newest.height == (full if is_cut else count)
+    await bench.operations.windows.set_region(min_y=0, size_y=full)
     np.testing.assert_array_equal(await picture(bench), whole)
 
 
+@EVERY_MODE
 async def test_a_region_is_given_in_any_order(bench) -> None:
     """As clients do it: the start may at first leave less than the size that was asked for before."""
     region = bench.operations.windows.set_region
@@ -129,14 +143,15 @@ async def test_a_region_is_given_in_any_order(bench) -> None:
     assert (await picture(bench)).shape[0] == 12
 
 
-@pytest.mark.parametrize("changes", [{"min_y": 66}, {"size_x": 0}, {"min_x": -1}, {"size_y": 67}])
-async def test_a_region_outside_the_image(bench, changes: dict[str, int]) -> None:
+async def test_a_region_outside_the_image(bench) -> None:
     before = bench.camera.state.window
-    with pytest.raises(InputError, match=next(iter(changes))):
-        await bench.operations.windows.set_region(**changes)
+    for name, value in (("min_y", 33), ("size_x", 0), ("min_x", -1), ("size_y", 34)):
+        with pytest.raises(InputError, match=name):
+            await bench.operations.windows.set_region(**{name: value})
     assert bench.camera.state.window == before
 
 
+@EVERY_MODE
 async def test_whoever_speaks_last_is_heard(bench) -> None:
     windows = bench.operations.windows
     await windows.set_region(min_y=20, size_y=5)
@@ -216,3 +231,68 @@ async def test_rows_of_several_ccds_are_left_out_together(benches: Benches) -> N
         bench.camera.change(seconds=0.0)
         await bench.camera.acquire()
         assert bench.controller.status.frames.newest.height == 9
+
+
+# Several controllers
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[tuple[Operations, list[SimArchon]]]:
+    """A camera on two controllers, that never takes an image."""
+    devices = [SimArchon(small(0), applied=True) for _ in range(2)]
+    async with AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(SimServer(device, speed=0, latency=0.0)) for device in devices]
+        units = tuple(
+            ControllerConfig(name=name, host="127.0.0.1", port=server.port, status_period=0.05)
+            for name, server in zip(("b1", "r1"), servers, strict=True)
+        )
+        archons = [ArchonController(unit.host, unit.port, config=unit) for unit in units]
+        for archon in archons:
+            await stack.enter_async_context(archon)
+        site = SiteConfig(controllers=units, files=FilesConfig(path=tmp_path, state=tmp_path / "state"))
+        camera = Camera(archons, site)
+        following = asyncio.create_task(camera.run())
+        await camera.live.until(lambda state: state.is_up, 10)
+        yield Operations(camera), devices
+        following.cancel()
+        await asyncio.wait([following])
+
+
+def lines(operations: Operations) -> list[int]:
+    windows = [controller.status.window for controller in operations.camera.controllers]
+    return [window.lines for window in windows if window]
+
+
+async def test_all_controllers_get_the_window_or_one_alone(pair: tuple[Operations, list[SimArchon]]) -> None:
+    operations, _ = pair
+    await operations.windows.set(lines=10)
+    assert lines(operations) == [10, 10]
+    await Windows(operations.camera, operations.camera.controllers[1:]).set(lines=7)
+    assert lines(operations) == [10, 7]
+    await operations.windows.set_region(size_y=5)
+    assert lines(operations) == [5, 5]
+    await operations.windows.choose(DEFAULT)
+    assert lines(operations) == [31, 31]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+async def test_no_controller_has_the_window_when_one_fails(
+    pair: tuple[Operations, list[SimArchon]], failing: int
+) -> None:
+    operations, devices = pair
+    await operations.windows.set(lines=20)
+    devices[failing].faults.reject = "APPLYCDS"
+    with pytest.raises(ArchonError, match="APPLYCDS"):
+        await operations.windows.set(lines=10)
+    assert lines(operations) == [20, 20]
+    assert [device.applied.line_count for device in devices] == [22, 22]
+
+
+async def test_no_controller_is_touched_when_one_cannot(pair: tuple[Operations, list[SimArchon]]) -> None:
+    operations, _ = pair
+    other = small(0)
+    other = replace(other, keys={key: text.replace("PreSkipLines", "Skip") for key, text in other.keys.items()})
+    await operations.camera.controllers[1].write_config(other)
+    with pytest.raises(ArchonError, match="no parameter PreSkipLines"):
+        await operations.windows.set(preskiplines=3)
+    assert all(c.status.window == c.status.default_window for c in operations.camera.controllers)
