@@ -47,6 +47,7 @@ class TimingCore:
         self.is_held = True
         self.is_settled = False
         """Whether the last `settle` ended because only a loop is left."""
+        self._patience = math.inf
         self._bodies: dict[tuple[int, int], _Body | None] = {}
         for name, value in (parameters or {}).items():
             self.load(name, value)
@@ -95,22 +96,27 @@ class TimingCore:
         self.is_held = not self.program.instructions
         return changed
 
-    def advance(self, until: int) -> Trace:
-        """Run to tick ``until`` and return what happened from the tick before on."""
+    def advance(self, until: int, *, patience: float = math.inf) -> Trace:
+        """Run to tick ``until`` and return what happened from the tick before on.
+
+        It ends early, as `tick` tells, when ``patience`` instructions had to be stepped through.
+        """
         run = _Run(until)
-        self._run(run)
-        rest = max(until - self.tick, 0)
-        run.trace.wait(rest)  # held cores wait too
-        self.tick += rest
+        self._run(run, patience)
+        if self.is_held:  # held cores wait too
+            rest = max(until - self.tick, 0)
+            run.trace.wait(rest)
+            self.tick += rest
         return run.trace.trace()
 
-    def settle(self, limit: int, *, before_frame: bool = False) -> Trace:
+    def settle(self, limit: int, *, before_frame: bool = False, patience: float = math.inf) -> Trace:
         """Run until only a loop is left in which the control bits stay as they are, ``limit`` ticks at most.
 
-        With ``before_frame`` it also ends before a state that would raise FRAME.
+        With ``before_frame`` it also ends before a state that would raise FRAME, and in any case when ``patience``
+        instructions had to be stepped through.
         """
         run = _Run(self.tick + limit, settles=True, before_frame=before_frame)
-        self._run(run)
+        self._run(run, patience)
         self.is_settled = run.is_idle or self.is_held
         return run.trace.trace()
 
@@ -132,8 +138,9 @@ class TimingCore:
             self.parameters[name] = value
             self._bodies.clear()
 
-    def _run(self, run: "_Run") -> None:
-        while not self.is_held and not run.is_over and self.tick < run.until:
+    def _run(self, run: "_Run", patience: float) -> None:
+        self._patience = patience
+        while not self.is_held and not run.is_over and self.tick < run.until and self._patience > 0:
             self._step(run)
 
     def _step(self, run: "_Run") -> None:
@@ -155,6 +162,7 @@ class TimingCore:
 
     def _count_step(self) -> None:
         self._steps_left -= 1
+        self._patience -= 1
         if self._steps_left < 0:
             raise ConfigError(f"the script goes through more than {self._most_steps:g} instructions, none like another")
 
@@ -225,15 +233,22 @@ class TimingCore:
                 return
             self._pc = body.label
 
-    def _body(self, start: int, control: int) -> _Body | None:
+    def _body(self, start: int, control: int, depth: int = 0) -> _Body | None:
         """Return an iteration that starts at an address, None if it can only be stepped through."""
         key = start, control
         if key not in self._bodies:
             self._bodies[key] = None  # a routine that calls itself has no body
-            self._bodies[key] = self._trace_body(start, control)
+            try:
+                self._bodies[key] = self._trace_body(start, control, depth)
+            except _TooDeepError:
+                if depth:  # what calls it is too deep, not it
+                    del self._bodies[key]
+                    raise
         return self._bodies[key]
 
-    def _trace_body(self, start: int, control: int) -> _Body | None:
+    def _trace_body(self, start: int, control: int, depth: int) -> _Body | None:
+        if depth > STACK_LEVELS:
+            raise _TooDeepError
         program, built, pc, levels = self.program, TraceBuilder(), start, 0
         for _ in range(_LONGEST_BODY):
             self._count_step()
@@ -252,7 +267,7 @@ class TimingCore:
             pc = instruction.target if action is Action.GOTO else (pc + 1) % len(program.instructions)
             if action is Action.CALL and (times := instruction.count.value(self.parameters)):
                 built.shift(times * (instruction.target == program.shift_routine))
-                called = self._trace_call(instruction.target, times, control)
+                called = self._trace_call(instruction.target, times, control, depth + 1)
                 if called is None:
                     return None
                 built.repeat(called.trace, 1)
@@ -264,11 +279,11 @@ class TimingCore:
             return instruction.action
         return Action.NEXT
 
-    def _trace_call(self, start: int, times: int, control: int) -> _Body | None:
+    def _trace_call(self, start: int, times: int, control: int, depth: int) -> _Body | None:
         """Return all iterations of a call as one."""
         built, levels = TraceBuilder(), 0
         for _ in range(_MOST_UNEQUAL):
-            body = self._body(start, control)
+            body = self._body(start, control, depth)
             if body is None:
                 return None
             whole = times if body.control == control and body.label == start else 1
@@ -293,6 +308,10 @@ class TimingCore:
 
     def _position(self) -> "_Position":
         return self._pc, self._count, tuple(self._stack), self.control, tuple(self.parameters.values())
+
+
+class _TooDeepError(Exception):
+    """Calls in calls need more than the stack has: this iteration can only be stepped through."""
 
 
 _Position = tuple[int, int, tuple[tuple[int, int], ...], int, tuple[int, ...]]

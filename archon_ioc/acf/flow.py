@@ -6,6 +6,8 @@ from functools import cached_property
 
 from archon_ioc.acf.script import Action, Instruction, Program
 
+_LONGEST_CHAIN = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Routine:
@@ -141,11 +143,14 @@ class Flow:
         return False
 
     def deepest(self) -> tuple[int, ...]:
-        """Return the longest chain of calls, as addresses; of routines that call themselves, one round."""
+        """Return the longest chain of calls, as addresses; of routines that call themselves, one round.
+
+        Where it is far longer than the stack of the core it is cut.
+        """
         chains: dict[int, tuple[int, ...]] = {}
 
         def chain(start: int, above: tuple[int, ...]) -> tuple[int, ...]:
-            if start in above:
+            if start in above or len(above) == _LONGEST_CHAIN:
                 return ()
             if start not in chains:
                 below = (chain(called, (*above, start)) for called in self.routines[start].calls)

@@ -14,6 +14,7 @@ from archon_ioc.sim.imager import Imager
 
 _LOAD_TICKS = 200  # between two loads of LOADPARAMS; the idle loop looks about every 100 ticks
 _LONGEST_HURRY = round(36_000 / TICK)
+_PATIENCE = 3000  # instructions stepped through at once: about 10 ms
 _FRAME_PERIOD = round(0.01 / TICK)  # of frames that take no time
 _EMPTY = Program((), MappingProxyType({}), MappingProxyType({}), MappingProxyType({}))
 
@@ -22,7 +23,8 @@ class Timing:
     """Runs the script and hands what the outputs do to the `Imager`. Times are seconds since power-up.
 
     With ``instant`` the script runs as fast as the computer can whenever it has something to do, and the
-    controller's clock jumps ahead by the time this would have taken: `skipped`.
+    controller's clock jumps ahead by the time this would have taken: `skipped`. A script that cannot be executed
+    in time, because it counts in its innermost loop, runs late; everything else goes on.
     """
 
     def __init__(self, imager: Imager, *, instant: bool = False) -> None:
@@ -141,7 +143,8 @@ class Timing:
         if self._instant and not self._settled and not self._core.is_held:
             self._hurry(now)
         else:
-            self._follow(self._core.advance(max(now - self._offset, self._core.tick)))
+            until = max(now - self._offset, self._core.tick)
+            self._follow(self._core.advance(until, patience=_PATIENCE))
 
     def _restart(self, at: float) -> None:
         """Reset the cores, and let them run unless something holds them."""
@@ -164,7 +167,7 @@ class Timing:
         if now < self._pause_until:
             return
         for begun in range(1 + self._frames_at_once):
-            self._jump(self._core.settle(_LONGEST_HURRY, before_frame=True))
+            self._jump(self._core.settle(_LONGEST_HURRY, before_frame=True, patience=_PATIENCE))
             self._settled = self._core.is_settled
             if self._settled:
                 return

@@ -210,3 +210,20 @@ def test_what_can_be_added_up_is_never_given_up() -> None:
     core = TimingCore(compile_script(script(f"X; CALL Pulse(N)\n{STOP}{PULSE}", {"N": LARGEST})), most_steps=20)
     core.release()
     assert core.settle(10**9).ticks > LARGEST
+
+
+def test_a_run_ends_early_where_it_would_take_too_long() -> None:
+    core = TimingCore(compile_script(script(COUNTS_UP, {"P": 0, "Q": 0})))
+    core.release()
+    trace = core.advance(10**6, patience=100)
+    assert 90 < core.tick == trace.ticks < 110
+    assert core.advance(core.tick + 50, patience=100).ticks == 50
+
+
+DEEP = "\n".join(f"R{n}:\nX; CALL R{n + 1}\nX; RETURN R{n}" for n in range(600)) + "\nR600:\nX; RETURN R600"
+
+
+def test_calls_nested_far_deeper_than_the_stack_are_stepped_through() -> None:
+    core = TimingCore(compile_script(script(f"X; CALL R0\nStop: X; GOTO Stop\n{DEEP}")))
+    core.release()
+    assert core.advance(10_000).ticks == 10_000
