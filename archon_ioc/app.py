@@ -40,6 +40,8 @@ from archon_ioc.serve.shutter_pv import PvShutter
 log = logging.getLogger(__name__)
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+_UNIT_ROWS = (*CONTROLLER_ROWS, *WINDOW_ROWS)
+"""What there is of each of several controllers by its name, and of the one that leads with the camera."""
 _FRAME_PIXELS = 1 << 24
 """Pixels of image1:ArrayData where neither the site file nor an ACF tells: 4096 x 4096."""
 
@@ -88,8 +90,9 @@ def join(site: SiteConfig) -> Ioc:
         ConfigError: if the site file does not fit the ACF that it names.
     """
     pixels = check(site)
-    if not all(unit.host for unit in site.units):
-        raise ConfigError("no controller is named: controller.host in the site file, --host, or --simulate")
+    if missing := [unit.name for unit in site.units if not unit.host]:
+        where = "controller.host in the site file, --host, or --simulate"
+        raise ConfigError(f"a controller has no address: {', '.join(missing)}; give {where}")
     shutter = PvShutter(site.shutter) if site.shutter.open_pv and site.shutter.close_pv else None
     camera = Camera(make_controllers(site), site, shutter)
     state = Live(IocState(started=_now(), process_id=os.getpid(), host=platform.node()[:39]))
@@ -137,11 +140,18 @@ def _tables(site: SiteConfig, camera: Camera, state: Live[IocState], pixels: Pix
         # Images before the camera: their sizes and counters must be seen when Acquire ends.
         Table(names.image, image_rows, live, operations, _is_linked),
         Table(names.fits, FITS_ROWS, live, operations, _is_linked),
-        Table(names.camera, (*CONTROLLER_ROWS, *WINDOW_ROWS), camera.controller.live, operations, _is_up),
+        Table(names.camera, _UNIT_ROWS, camera.controller.live, operations, _is_up),
+        *_unit_tables(camera, operations),
         # … and so must the quick look, which therefore comes first.
         Table(names.camera, (*QUICK_LOOK_ROWS, *CAMERA_ROWS, *WINDOW_MODE_ROWS), live, operations, _is_linked),
         Table("", IOC_ROWS, state, operations),
     ]
+
+
+def _unit_tables(camera: Camera, operations: Operations) -> list[Table[Any, Any]]:
+    """Each of several controllers by its own name; the puts are for that one only."""
+    several = camera.controllers if len(camera.controllers) > 1 else ()
+    return [Table(f"{one.name}:", _UNIT_ROWS, one.live, operations.of(one), _is_up) for one in several]
 
 
 def _is_up(state: ControllerState) -> bool:
@@ -168,26 +178,24 @@ def _now() -> str:
 
 
 @contextlib.asynccontextmanager
-async def simulator(acf: Path, *options: str) -> AsyncGenerator[int]:
-    """Run a simulated controller in a process of its own and yield its port.
+async def simulator(acfs: Sequence[Path], *options: str) -> AsyncGenerator[list[int]]:
+    """Run simulated controllers, one for each ACF, in a process of their own and yield their ports.
 
     It ends with the block, and also when this process dies: its standard input is then closed.
 
     Raises:
         LinkError: if it does not start.
     """
+    named = [argument for acf in acfs for argument in ("--acf", str(acf))]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "archon_ioc", "sim", "--port", "0", "--acf", str(acf), "--until-eof", *options,
+        sys.executable, "-m", "archon_ioc", "sim", "--port", "0", *named, "--until-eof", *options,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is for this process: it needs the controller to the end
+        start_new_session=True,  # Ctrl-C is for this process: it needs the controllers to the end
     )  # fmt: skip
     if process.stdin is None or process.stdout is None:
         raise LinkError("the simulator has no pipes")
     try:
-        line = (await process.stdout.readline()).decode().strip()
-        if not line.rpartition(":")[2].isdecimal():
-            raise LinkError(f"the simulator did not start: {line or 'see above'}")
-        yield int(line.rpartition(":")[2])
+        yield [await _introduced(process.stdout) for _ in acfs]
     finally:
         process.stdin.close()
         try:
@@ -196,6 +204,14 @@ async def simulator(acf: Path, *options: str) -> AsyncGenerator[int]:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+async def _introduced(lines: asyncio.StreamReader) -> int:
+    """Return the port of the next simulated controller."""
+    while line := (await lines.readline()).decode().strip():
+        if line.startswith("simulated Archon at ") and (port := line.rpartition(":")[2]).isdecimal():
+            return int(port)
+    raise LinkError("the simulator did not start, see above")
 
 
 def with_simulators(site: SiteConfig, ports: Sequence[int], acf: Path) -> SiteConfig:

@@ -234,10 +234,10 @@ def _site(
 
 
 async def _simulated(stack: AsyncExitStack, site: SiteConfig) -> SiteConfig:
-    ports: list[int] = []
-    for unit in site.units:
-        simulated = app.simulator(unit.acf or app.demo_acf(), "--powered", "--log-level", "warning")
-        ports.append(await stack.enter_async_context(simulated))
+    acfs = [unit.acf or app.demo_acf() for unit in site.units]
+    sync = "--sync" if site.sync == "hardware" else "--no-sync"
+    simulated = app.simulator(acfs, sync, "--powered", "--log-level", "warning")
+    ports = await stack.enter_async_context(simulated)
     return app.with_simulators(site, ports, app.demo_acf())
 
 

@@ -29,10 +29,10 @@ def sim_options(command: Any) -> Any:
     for option in reversed(
         (
             click.option("--port", type=click.IntRange(0, _LAST_PORT), default=4242, show_default=True,
-                         help="0 takes a free one. With --count the first of several."),
+                         help="0 takes a free one. The first of several."),
             click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
-            click.option("--acf", type=click.Path(path_type=Path),
-                         help="What the flash memory holds; the demonstration ACF."),
+            click.option("--acf", "acfs", type=click.Path(path_type=Path), multiple=True,
+                         help="What the flash memory holds; the demonstration ACF. Given again: a further controller."),
             click.option("--applied", is_flag=True, help="Boot with the ACF applied, as APPLYALL=1 in flash does."),
             click.option("--powered", is_flag=True, help="Boot with CCD power on, as POWERON=1 in flash does."),
             click.option("--speed", type=click.FloatRange(0), default=1.0, show_default=True,
@@ -49,7 +49,7 @@ def sim_options(command: Any) -> Any:
             click.option("--control-port", type=click.IntRange(0, _LAST_PORT),
                          help="Port for lines of text that make things happen; 0 takes a free one."),
             click.option("--count", type=click.IntRange(1, 32), default=1, show_default=True,
-                         help="So many controllers, on consecutive ports."),
+                         help="So many controllers of each ACF, on consecutive ports."),
             click.option("--sync/--no-sync", default=True, show_default=True,
                          help="Whether several share the clock and resets of the first one."),
             click.option("--pattern", is_flag=True, help="Pixels that encode tap, line and column instead of a sky."),
@@ -67,7 +67,7 @@ class Chosen:
 
     port: int
     host: str
-    acf: Path | None
+    acfs: Sequence[Path]
     applied: bool
     powered: bool
     speed: float
@@ -91,18 +91,20 @@ def sim(log_level: str, until_eof: bool, **chosen: Any) -> None:
 
 
 async def _simulate(chosen: Chosen, until_eof: bool) -> None:
-    acf = Acf.read(chosen.acf or app.demo_acf())
-    devices = [_device(acf, chosen) for _ in range(chosen.count)]
+    paths = [path for path in chosen.acfs or [app.demo_acf()] for _ in range(chosen.count)]
+    devices = [_device(Acf.read(path), chosen) for path in paths]
     synced = SyncSet(devices) if chosen.sync and len(devices) > 1 else None
     clock = Clock(chosen.speed)
     async with AsyncExitStack() as stack:
-        for number, device in enumerate(devices):
+        for number, (path, device) in enumerate(zip(paths, devices, strict=True)):
             server = _server(device, number, clock, chosen)
             try:
                 await stack.enter_async_context(server)
             except OSError as error:
                 raise InputError(f"port {server.port} of {server.host}: {error.strerror}") from error
-            click.echo(_introduction(server, number, chosen, synced))
+            click.echo(_introduction(server, path, chosen))
+            if synced:
+                click.echo(f"  sync        {'leads the others' if number == 0 else 'follows the first one'}")
         if not until_eof:
             click.echo("stop with Ctrl-C")
         await (asyncio.to_thread(sys.stdin.read) if until_eof else asyncio.Event().wait())
@@ -132,22 +134,20 @@ def _server(device: SimArchon, number: int, clock: Clock, chosen: Chosen) -> Sim
     )
 
 
-def _introduction(server: SimServer, number: int, chosen: Chosen, synced: SyncSet | None) -> str:
+def _introduction(server: SimServer, path: Path, chosen: Chosen) -> str:
     """Return what is simulated; the first line ends with the port, for programs."""
     system = SystemInfo.parse(str(server.device.handle("SYSTEM", server.now)))
-    acf = Acf.read(chosen.acf or app.demo_acf())
+    acf = Acf.read(path)
     rows, columns = acf.frame_shape
     modules = ", ".join(f"{module.slot} {module.type.label}" for module in system.modules)
     speed = f"{chosen.speed:g} times real time" if chosen.speed else "nothing takes time"
     lines = [
         f"simulated Archon at {chosen.host}:{server.port}",
-        f"  acf         {chosen.acf or 'the demonstration'}: {columns} x {rows} pixels"
+        f"  acf         {path if chosen.acfs else 'the demonstration'}: {columns} x {rows} pixels"
         f" from {len(acf.taps)} taps, {_state(chosen)}",
         f"  modules     {modules}",
         f"  time        {speed}",
     ]
-    if synced:
-        lines.append(f"  sync        {'leads the others' if number == 0 else 'follows the first one'}")
     if faults := server.faults.active():
         lines.append(f"  faults      {' '.join(f'{name}={value}' for name, value in faults.items())}")
     if server.control_port is not None:

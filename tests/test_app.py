@@ -35,7 +35,7 @@ def test_without_an_acf_a_frame_has_four_thousand_pixels_squared() -> None:
         (SiteConfig(controller=ControllerConfig(acf=Path("/nowhere.acf"))), "/nowhere.acf: No such file"),
         (SiteConfig(controller=DEMO, detectors=(DetectorConfig(name="b1", taps=("AD16L",)),)), "no tap AD16L"),
         (SiteConfig(header=HeaderConfig(cards={"NAXIS": (2, "")})), "NAXIS"),
-        (SiteConfig(), "no controller is named"),
+        (SiteConfig(), "has no address: archon"),
     ],
 )
 def test_a_wrong_site_is_refused_before_anything_starts(site: SiteConfig, words: str) -> None:
@@ -57,17 +57,44 @@ async def test_prefixes_are_those_of_the_site(tmp_path: Path) -> None:
 
 
 async def test_the_simulator_is_powered_and_ends_with_the_block() -> None:
-    simulator = app.simulator(app.demo_acf(), "--powered", "--log-level", "error")
-    async with simulator as port, connect("127.0.0.1", port) as connection:
+    simulator = app.simulator([app.demo_acf()], "--powered", "--log-level", "error")
+    async with simulator as (port,), connect("127.0.0.1", port) as connection:
         assert "POWER=4" in await connection.request(commands.status())
     with pytest.raises(LinkError):
         async with connect("127.0.0.1", port):
             pass
 
 
+async def test_one_simulated_controller_for_each_acf(tmp_path: Path) -> None:
+    other = tmp_path / "other.acf"
+    other.write_text(app.demo_acf().read_text().replace("BACKPLANE_REV=5", "BACKPLANE_REV=4"))
+    async with app.simulator([app.demo_acf(), other], "--log-level", "error") as ports:
+        revisions: list[str] = []
+        for port in ports:
+            async with connect("127.0.0.1", port) as connection:
+                system = await connection.request(commands.system())
+                revisions.append(next(word for word in system.split() if word.startswith("BACKPLANE_REV")))
+    assert revisions == ["BACKPLANE_REV=5", "BACKPLANE_REV=4"]
+
+
+async def test_several_controllers_have_process_variables_of_their_own(tmp_path: Path) -> None:
+    site = {"controllers": [{"name": "b1", "host": "h"}, {"name": "r1", "host": "h"}], "prefix": "A:"}
+    ioc = app.join(validated({**site, "files": {"state": str(tmp_path)}}))
+    for name in ("A:cam1:ArchonLink_RBV", "A:b1:ArchonLink_RBV", "A:r1:ArchonLink_RBV", "A:r1:ArchonPowerMode"):
+        assert name in ioc.server.names
+    assert "A:r1:Acquire" not in ioc.server.names
+    assert len(set(ioc.server.names)) == len(ioc.server.names)
+    assert [controller.name for controller in ioc.camera.controllers] == ["b1", "r1"]
+
+
+async def test_a_controller_without_an_address_is_named() -> None:
+    with pytest.raises(ConfigError, match="has no address: r1"):
+        app.join(validated({"controllers": [{"name": "b1", "host": "h"}, {"name": "r1"}]}))
+
+
 async def test_a_simulator_that_cannot_start_is_told(tmp_path: Path) -> None:
     with pytest.raises(LinkError, match="did not start"):
-        async with app.simulator(tmp_path / "missing.acf"):
+        async with app.simulator([tmp_path / "missing.acf"]):
             pass
 
 

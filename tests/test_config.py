@@ -113,6 +113,54 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         load(tmp_path / "binary.yaml")
 
 
+# Several controllers
+
+SEVERAL = """
+controllers:
+  - {name: b1, host: 10.0.0.2, acf: blue.acf}
+  - {name: r1, host: 10.0.0.3}
+sync: hardware
+"""
+
+
+def test_several_controllers(tmp_path: Path) -> None:
+    site = load(written(tmp_path, SEVERAL))
+    assert [unit.name for unit in site.units] == ["b1", "r1"]
+    assert [unit.acf for unit in site.units] == [tmp_path / "blue.acf", None]
+    assert site.sync == "hardware"
+    assert site.image_names == ("b1", "r1"), "frames that are not divided have the names of their controllers"
+
+
+def test_one_controller_is_a_list_of_one(tmp_path: Path) -> None:
+    site = load(written(tmp_path, "controller: {name: b1, host: 10.0.0.2}"))
+    assert [unit.name for unit in site.units] == ["b1"]
+    assert site.image_names == ("",)
+
+
+def test_ccds_belong_to_controllers(tmp_path: Path) -> None:
+    detectors = "detectors: [{name: sci, taps: [AD1L], controller: r1}, {name: guide, taps: [AD2L]}]"
+    site = load(written(tmp_path, SEVERAL + detectors))
+    assert [detector.name for detector in site.detectors_of("b1")] == ["guide"], "the first one by default"
+    assert [detector.name for detector in site.detectors_of("r1")] == ["sci"]
+    assert site.image_names == ("guide", "sci")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (SEVERAL + "controller: {name: z1}", "there is either controller or controllers"),
+        ("controllers: [{host: a}, {host: b}]", "two controllers have the name archon"),
+        ("controllers: [{name: b1}, {name: cam1}]", "a controller cannot be called cam1"),
+        (SEVERAL + "detectors: [{name: sci, taps: [AD1L], controller: z1}]", "CCD sci: there is no controller z1"),
+        (SEVERAL + "detectors: [{name: r1, taps: [AD1L]}]", "two images have the name r1"),
+        (SEVERAL.replace("hardware", "wire"), "sync"),
+    ],
+)
+def test_what_does_not_go_together(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(written(tmp_path, text))
+
+
 def test_windows_have_names_and_sensible_numbers(tmp_path: Path) -> None:
     site = load(written(tmp_path, "windows: {fast: {lines: 100, hbin: 2}, all: {}}"))
     assert {name: window.changes for name, window in site.windows.items()} == {

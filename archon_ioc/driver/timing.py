@@ -122,8 +122,8 @@ class Timing:
             script = self.script()
             await self.set_parameters({name: 1 for name in (script.exposures, script.readout) if name})
 
-    async def prepare_readout(self) -> None:
-        """Hold the cores with everything set for reading out what was collected, also in the middle of an integration.
+    async def read_early(self, *, begins: bool = True) -> None:
+        """End the running integration and read out what was collected; unless it ``begins`` the cores stay held.
 
         Raises:
             StateError: if the script cannot read out without an integration.
@@ -134,15 +134,8 @@ class Timing:
             raise StateError("this timing script cannot end an integration early; abort throws the image away")
         await self._keeper.request(commands.hold_timing())
         await self.set_parameters({**script.quiet(), script.readout: 1})
-
-    async def read_early(self) -> None:
-        """End the running integration and read out what was collected.
-
-        Raises:
-            StateError: if the script cannot read out without an integration.
-        """
-        await self.prepare_readout()
-        await self.begin()
+        if begins:
+            await self._keeper.request(commands.release_timing())
 
     async def make_safe(self) -> None:
         """Stop everything that the script does: cores reset, shutter signal low, idle flushing as configured.

@@ -5,25 +5,42 @@ exposure must not keep anybody from regulating the temperature.
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from copy import copy
+from typing import Any, Self
 
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.errors import InputError, StateError
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.filing import Filing
+from archon_ioc.exposure.together import together
 from archon_ioc.exposure.windows import Windows
 from archon_ioc.protocol.enums import SampleMode
 
 
 class Operations:
-    """The target of all puts: the camera, its files and its controller, and what concerns more than one of them."""
+    """The target of all puts: the camera, its files and its controllers, and what concerns more than one of them."""
 
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
         self.filing: Filing = camera.filing
-        self.controller: ArchonController = camera.controller
+        self.controllers: tuple[ArchonController, ...] = camera.controllers
+        """Those that power, configuration and reset are for."""
         self.windows = Windows(camera, camera.controllers)
-        self._switching: set[asyncio.Task[None]] = set()  # the CCD power on
+        self._switching: dict[asyncio.Task[None], tuple[ArchonController, ...]] = {}  # the CCD power on
+
+    def of(self, controller: ArchonController) -> Self:
+        """Return the same operations for one of several controllers."""
+        own = copy(self)
+        own.controllers = (controller,)
+        own.windows = Windows(self.camera, own.controllers)
+        return own
+
+    @property
+    def controller(self) -> ArchonController:
+        """The only controller, or the one that leads."""
+        return self.controllers[0]
 
     def refused(self, message: str) -> None:
         """Show why something could not be done."""
@@ -41,12 +58,9 @@ class Operations:
         """Upload, verify and apply the chosen ACF. CCD power is off afterwards."""
         if not start:
             return
-        path = self.controller.status.config_file
-        if not path:
-            raise StateError("ArchonConfigFile names no file")
         async with self.camera.undisturbed():
-            await self.controller.write_config(path, applyall=True)
-        self.camera.show(self.controller.status.config_message)
+            await self._each(_load_config)
+        self._show(lambda state: state.config_message)
 
     async def power(self, on: int) -> None:
         """Switch the CCD power and wait until it has the new state.
@@ -54,12 +68,12 @@ class Operations:
         Off is for safety: it waits for nothing, cancels a switching on, and ends an exposure.
         """
         await (self._power_on() if on else self._power_off())
-        self.camera.show(f"The CCD power is {self.controller.status.power.name}")
+        self._show(lambda state: f"The CCD power is {state.power.name}")
 
     async def _power_on(self) -> None:
         switching = asyncio.create_task(self._switch_on(), name="CCD power on")
-        self._switching.add(switching)
-        switching.add_done_callback(self._switching.discard)
+        self._switching[switching] = self.controllers
+        switching.add_done_callback(self._switching.pop)
         try:
             await asyncio.wait([switching])
         finally:
@@ -70,21 +84,16 @@ class Operations:
 
     async def _switch_on(self) -> None:
         async with self.camera.undisturbed():
-            try:
-                await self.controller.power(True)
-            except StateError:  # half powered is worse than off
-                await self.controller.send_command("POWEROFF")
-                raise
+            await self._each(_switch_on)
 
     async def _power_off(self) -> None:
-        if switching := set(self._switching):
+        if switching := {task for task, others in self._switching.items() if set(others) & set(self.controllers)}:
             for task in switching:
                 task.cancel()
             await asyncio.wait(switching)
         await self.camera.abort("aborted: the CCD power is switched off")
         # At once, also in the middle of an upload, for whose end the other call waits.
-        await self.controller.send_command("POWEROFF")
-        await self.controller.power(False)
+        await self._each(_switch_off)
 
     async def set_data_type(self, index: int) -> None:
         """Choose 16 or 32 bits per pixel by areaDetector's index of UInt16 (3) or UInt32 (5)."""
@@ -92,7 +101,7 @@ class Operations:
         if index not in modes:
             raise InputError("an Archon stores UInt16 or UInt32")
         async with self.camera.undisturbed():
-            await self.controller.write_line("SAMPLEMODE", int(modes[index]))
+            await self._each(lambda controller: controller.write_line("SAMPLEMODE", int(modes[index])))
 
     def require(self, is_possible: bool, reason: str) -> None:
         """Refuse what an Archon cannot do.
@@ -114,14 +123,43 @@ class Operations:
 
     async def refresh(self, _: int = 1) -> None:
         """Read STATUS and FRAME now."""
-        await self.controller.get_device_status()
+        await self._each(lambda controller: controller.get_device_status())
 
     async def reset(self, start: int = 1) -> None:
         """Abort what is running, and restart the timing script idle."""
         if start:
             await self.camera.abort("aborted by a reset")
             async with self.camera.undisturbed():
-                await self.controller.reset()
+                await self._each(lambda controller: controller.reset())
+
+    async def _each(self, work: Callable[[ArchonController], Coroutine[Any, Any, object]]) -> None:
+        await together({controller.name: work(controller) for controller in self.controllers})
+
+    def _show(self, words: Callable[[ControllerState], str]) -> None:
+        """Show what became of the controllers, in few words where all are alike."""
+        said = {controller.name: words(controller.status) for controller in self.controllers}
+        alike = len(set(said.values())) == 1
+        self.camera.show(words(self.controller.status) if alike else "; ".join(f"{n}: {t}" for n, t in said.items()))
+
+
+async def _load_config(controller: ArchonController) -> None:
+    path = controller.status.config_file
+    if not path:
+        raise StateError("ArchonConfigFile names no file")
+    await controller.write_config(path, applyall=True)
+
+
+async def _switch_on(controller: ArchonController) -> None:
+    try:
+        await controller.power(True)
+    except StateError:  # half powered is worse than off
+        await controller.send_command("POWEROFF")
+        raise
+
+
+async def _switch_off(controller: ArchonController) -> None:
+    await controller.send_command("POWEROFF")
+    await controller.power(False)
 
 
 def heater_key(state: ControllerState) -> str:

@@ -148,7 +148,7 @@ class Unit:
         Raises:
             ArchonError: if that is not possible.
         """
-        await self.controller.timing.prepare_readout()
+        await self.controller.timing.read_early(begins=False)
 
     async def read_out(self) -> BufferInfo:
         """Wait for the whole frame and return its buffer.

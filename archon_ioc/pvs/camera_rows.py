@@ -49,7 +49,7 @@ def detector_state(state: CameraState) -> str:
     """Return what areaDetector calls the state of the camera."""
     if state.phase is not Phase.IDLE:
         return _PHASES[state.phase]
-    if not state.controller.is_up:
+    if not state.is_up:
         return "Disconnected"
     return {Outcome.FAILED: "Error", Outcome.ABORTED: "Aborted"}.get(state.outcome, "Idle")
 
@@ -218,8 +218,8 @@ STATE_ROWS: tuple[CameraPv, ...] = (
        read=lambda s: s.controller.last_reply, linked=True),
     Pv(name="ReadStatus", kind=Choice(("Done", "Read")), doc="Read STATUS and FRAME now", group=CONTROLLER_GROUP,
        read=lambda _: 0, put=lambda o, _value: o.refresh(), rbv=False, linked=True),
-    Pv(name="AsynIO.CNCT", kind=Choice(("Disconnect", "Connect")), doc="Link to the controller",
-       group=CONTROLLER_GROUP, read=lambda s: s.controller.is_up, rbv=False),
+    Pv(name="AsynIO.CNCT", kind=Choice(("Disconnect", "Connect")), doc="Link to the controllers",
+       group=CONTROLLER_GROUP, read=lambda s: s.is_up, rbv=False),
     Pv(name="NumImagesCounter", kind=Int(), doc="Images of this Acquire so far", group=EXPOSURE_GROUP,
        read=lambda s: s.images_done),
     Pv(name="StatusMessage", kind=Text(256), doc="What happened last, in words", group=EXPOSURE_GROUP,

@@ -29,6 +29,8 @@ from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.scene import Scene, TestPattern
 from archon_ioc.sim.server import SimServer
 
+from .several import Groups, Wish, running_group
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "acf"
 SMALL = Acf.read(GOLDEN / "small_on_demand.acf")
 AT_ONCE = Acf.read(GOLDEN / "small_at_once.acf")
@@ -120,7 +122,7 @@ class Bench:
     @property
     def files(self) -> list[str]:
         """Names of the files that clients can see."""
-        return sorted(path.name for path in self.folder.iterdir() if path.is_file())
+        return sorted(path.name for path in self.folder.iterdir() if path.is_file() and path.name[0] != ".")
 
     async def until(self, predicate: Callable[[CameraState], bool], timeout: float = 10.0) -> CameraState:
         return await self.camera.live.until(predicate, timeout)
@@ -221,11 +223,12 @@ async def bench(benches: Benches) -> AsyncIterator[Bench]:
 
 @pytest.fixture
 def held_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Let every file wait for this event before it is on disk."""
+    """Let every image wait for this event before it is on disk."""
     released, real = threading.Event(), os.fsync
 
     def fsync(descriptor: int) -> None:
-        released.wait(10)
+        if ".fits" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            released.wait(10)
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
@@ -279,6 +282,20 @@ def renamed_acf_fixture() -> Callable[..., Acf]:
 def make_acf_fixture() -> Callable[..., Acf]:
     """Make a small configuration, see `small_acf`."""
     return small_acf
+
+
+def powered(lines: int, line_seconds: float) -> tuple[Acf, Recorder]:
+    """Return a configuration and a controller that has it, and CCD power."""
+    acf = small_acf(lines=lines, parameters={**SCRIPT, "Lines": lines, "LinePause": line_pause(line_seconds)})
+    device = Recorder(acf, applied=True, now=-10.0)
+    device.handle("POWERON", -10.0)
+    return acf, device
+
+
+@pytest.fixture
+def groups(tmp_path: Path) -> Groups:
+    """Make a camera on several controllers: ``async with groups(3, sync="hardware") as group``."""
+    return lambda count=2, **wishes: running_group(tmp_path, powered, Wish(count=count, **wishes))
 
 
 @pytest.fixture(name="pattern")
