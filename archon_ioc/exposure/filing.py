@@ -21,6 +21,7 @@ from archon_ioc.exposure.files import (
     save,
     targets,
 )
+from archon_ioc.exposure.leftovers import finish
 from archon_ioc.exposure.numbers import NumberFile
 from archon_ioc.exposure.picture import Exposure
 from archon_ioc.exposure.settings import LARGEST_NUMBER, FileSettings
@@ -48,11 +49,23 @@ class FileSet:
     names: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Of the files that are on disk, by controller."""
     problem: str = ""
+    settle: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict[str, Callable[[], Awaitable[None]]])
+    """What is to be done when they are on disk, by controller."""
 
     @property
     def unwritten(self) -> list[Exposure]:
         """What is not on disk."""
         return [exposure for exposure in self.exposures if exposure.facts.controller not in self.names]
+
+    def has_image_of(self, controller: str) -> bool:
+        """Whether the image of a controller is in memory."""
+        return any(exposure.facts.controller == controller for exposure in self.exposures)
+
+    async def settled(self, controller: str, names: tuple[str, ...]) -> None:
+        """The files of a controller are on disk."""
+        self.names[controller] = names
+        if settle := self.settle.pop(controller, None):
+            await settle()
 
 
 class Filing:
@@ -81,6 +94,10 @@ class Filing:
     def settings(self) -> FileSettings:
         """Where files go."""
         return self._live.value.settings.files
+
+    def settings_of(self, files: FileSet) -> FileSettings:
+        """Return where files go, with the number of a set that has one."""
+        return replace(self.settings, number=files.naming.number) if files.naming else self.settings
 
     async def change(self, **changes: Any) -> None:
         """Set any of the file settings; the folder is made if CreateDirectory allows it.
@@ -200,6 +217,36 @@ class Filing:
         if self.settings.auto_save:
             await self._write(files, [exposure])
 
+    async def give_back(self, files: FileSet) -> None:
+        """Let the number of a set without any file be the next one again, if no other was taken or set since."""
+        async with self._turn:
+            naming, files.naming = files.naming, None
+            if naming is None or not self.settings.auto_increment or self.settings.number != naming.number + 1:
+                return
+            try:
+                is_next = await asyncio.to_thread(self._numbers.give_back, naming.number)
+            except SaveError as error:
+                log.error("the next file number is not kept: %s", error)
+                return
+            if is_next:
+                self._set(replace(self.settings, number=naming.number))
+
+    async def restore(self, files: FileSet, exposure: Exposure) -> tuple[str, ...]:
+        """Write what a program that died has left out of a controller's files; return the names of all of them.
+
+        Raises:
+            SaveError: if they cannot be written, or other files have their names.
+        """
+        naming = await self.reserve(files)
+        facts = replace(exposure.facts, number=naming.number)
+        if problem := await asyncio.to_thread(path_problem, naming.path, _levels(exposure.settings.files)):
+            raise SaveError(naming.path, problem)
+        detectors = self._site.detectors_of(facts.controller)
+        names = await asyncio.to_thread(finish, exposure.images, facts, naming, detectors)
+        await files.settled(facts.controller, names)
+        self._show(error=False, full_name=names[0] if names else "")
+        return names
+
     async def write(self) -> None:
         """Write the last image, or what is missing of its files.
 
@@ -244,7 +291,7 @@ class Filing:
         facts = replace(exposure.facts, number=naming.number)
         detectors = self._site.detectors_of(facts.controller)
         names = await asyncio.to_thread(save, exposure.images, facts, naming, detectors)
-        files.names[facts.controller] = names
+        await files.settled(facts.controller, names)
         log.info("wrote %s", ", ".join(names))
 
     def _naming(self, settings: FileSettings | None = None) -> Naming:

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from archon_ioc.errors import SaveError
 from archon_ioc.exposure.files import Naming
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.settings import ExposureSettings
+from archon_ioc.image.durable import sync_folder
 from archon_ioc.image.header import Value
 from archon_ioc.protocol.replies import BufferInfo, DeviceStatus, FrameStatus, SystemInfo
 
@@ -148,7 +149,7 @@ class Journal:
                 self._keep(acf)
             # Not `dump_json`: that turns numbers that JSON has not, of a card for instance, into nothing.
             self._hold(entry, _written(path, json.dumps(_ENTRY.dump_python(entry, mode="json"), indent=1)))
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
 
     def remove(self, name: str) -> None:
         """Forget an entry: its files are on the disk, or nobody wants them.
@@ -173,8 +174,10 @@ class Journal:
             self._release(name)
         return moved
 
-    def adopt(self) -> list[str]:
+    def adopt(self, controllers: Collection[str]) -> list[str]:
         """Take over the entries of programs that have died, and return what is wrong with those moved aside.
+
+        Those of other controllers are for the programs that have these.
 
         Raises:
             SaveError: if the folder cannot be read.
@@ -188,7 +191,10 @@ class Journal:
                     file.close()
                     problems.append(f"{self._aside(path, str(error))}: {error}")
                 else:
-                    self._hold(entry, file)
+                    if entry.controller.name in controllers:
+                        self._hold(entry, file)
+                    else:
+                        file.close()
         return problems
 
     def acf(self, entry: Entry) -> Acf | None:
@@ -319,11 +325,3 @@ def _read(path: Path, file: TextIO) -> Entry:
     if entry.name != path.stem:
         raise ValueError(f"the entry of {entry.name}")
     return entry
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -45,13 +45,13 @@ def of_triggered(state: ControllerState, seconds: float, info: BufferInfo) -> Mo
 
     The trigger is not seen here: the frame's own time stamp tells when its first pixel was read.
     """
-    pause = _pause(state)
+    pause = pause_of(state)
     age = (state.frames.timer - info.timestamp) * TICK if state.frames else 0.0
     ended = datetime.now(UTC) - timedelta(seconds=age + pause)
     return Moments(ended - timedelta(seconds=seconds), ended, seconds, seconds + pause)
 
 
-def _pause(state: ControllerState) -> float:
+def pause_of(state: ControllerState) -> float:
     """Return how many seconds there are between integration and first pixel, as far as that is known."""
     if state.readout and state.readout.pause:
         return state.readout.pause.seconds

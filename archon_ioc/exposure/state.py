@@ -45,6 +45,19 @@ class FileState:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalState:
+    """What was exposed earlier and is not on the disk.
+
+    ``pending`` is how many exposures there are, None before the journal was read; ``recovering`` is the one that is
+    being recovered, and ``waiting`` says for what that waits.
+    """
+
+    pending: int | None = None
+    recovering: str = ""
+    waiting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CameraState:
     """One camera. ``acquiring`` is true from the accepted Acquire to the end of everything it started."""
 
@@ -69,6 +82,7 @@ class CameraState:
     image: ImageState = field(default_factory=ImageState)
     shown: ImageState = field(default_factory=ImageState)
     file: FileState = field(default_factory=FileState)
+    journal: JournalState = field(default_factory=JournalState)
     quick_look: tuple[Amplifier, ...] = ()
 
     @property

@@ -78,7 +78,7 @@ def test_an_entry_comes_back_as_it_was(journal: Journal, entry: Entry, acf: Acf)
     whole = replace(entry, frame=FRAME, moments=Moments(NOTED, NOTED, 1.5, 2.5))
     journal.write(whole, acf)
     after = next_life(journal)
-    assert after.adopt() == []
+    assert after.adopt({"blue"}) == []
     assert after.entries == (whole,)
     assert [type(value) for value, _ in after.entries[0].cards.values()] == [float, float, int, bool]
     after.close()
@@ -128,14 +128,14 @@ def test_what_is_lost_is_moved_aside_with_the_reason(journal: Journal, entry: En
     assert '"m31"' in moved.read_text()
     assert (moved.parent / "reasons.txt").read_text().endswith(f"{entry.name}.json: the controller was restarted\n")
     after = next_life(journal)
-    assert (after.adopt(), after.entries) == ([], ())
+    assert (after.adopt({"blue"}), after.entries) == ([], ())
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', '{"format": 1, "name": 5}'])
 def test_what_is_no_entry_is_moved_aside(journal: Journal, tmp_path: Path, text: str) -> None:
     (tmp_path / "journal").mkdir()
     (tmp_path / "journal" / "wrong.json").write_text(text)
-    (problem,) = journal.adopt()
+    (problem,) = journal.adopt({"blue"})
     assert "wrong.json: not an entry" in problem
     assert (tmp_path / "journal" / LOST / "wrong.json").read_text() == text
 
@@ -144,7 +144,7 @@ def test_an_entry_under_another_name_is_moved_aside(journal: Journal, entry: Ent
     journal.write(entry)
     after = next_life(journal)
     (tmp_path / "journal" / f"{entry.name}.json").rename(tmp_path / "journal" / "copy.json")
-    assert "the entry of 2026" in after.adopt()[0]
+    assert "the entry of 2026" in after.adopt({"blue"})[0]
 
 
 HOLDER = """
@@ -153,7 +153,7 @@ from pathlib import Path
 from archon_ioc.exposure.journal import Journal
 
 journal = Journal(Path(sys.argv[1]))
-journal.adopt()
+journal.adopt({"blue"})
 print(len(journal.entries), flush=True)
 sys.stdin.read()
 """
@@ -166,27 +166,35 @@ def test_an_entry_belongs_to_one_program_until_that_dies(journal: Journal, entry
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "1\n"
-        other.adopt()
+        other.adopt({"blue"})
         assert other.entries == ()
         process.kill()
         process.wait()
-        other.adopt()
+        other.adopt({"blue"})
     assert names(other) == [entry.name]
     other.close()
+
+
+def test_entries_of_other_controllers_are_left_to_their_program(journal: Journal, entry: Entry) -> None:
+    journal.write(entry)
+    other = next_life(journal)
+    assert (other.adopt({"red"}), other.entries) == ([], ())
+    assert journal.adopt({"blue"}) == []
+    assert names(journal) == [entry.name]
 
 
 def test_an_entry_is_held_also_when_it_was_replaced(journal: Journal, entry: Entry, tmp_path: Path) -> None:
     journal.write(entry)
     journal.write(replace(entry, frame=FRAME))
     other = Journal(tmp_path / "journal")
-    assert (other.adopt(), other.entries) == ([], ())
+    assert (other.adopt({"blue"}), other.entries) == ([], ())
 
 
 def test_what_was_never_finished_is_removed(journal: Journal, tmp_path: Path) -> None:
     part = tmp_path / "journal" / "20260301T040506-blue.part"
     part.parent.mkdir()
     part.write_text('{"for')
-    assert journal.adopt() == []
+    assert journal.adopt({"blue"}) == []
     assert not part.exists()
 
 
@@ -226,7 +234,7 @@ def test_a_disk_that_is_full_leaves_the_entry_before(
     monkeypatch.undo()
     assert journal.entries == (entry,)
     after = next_life(journal)
-    after.adopt()
+    after.adopt({"blue"})
     assert after.entries == (entry,)
     after.close()
 

@@ -1,0 +1,259 @@
+"""Ledger: keeps the journal while images are taken; what one leaves behind is pending until it is recovered."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.errors import SaveError, StateError
+from archon_ioc.exposure import moments, salvage
+from archon_ioc.exposure.files import Naming
+from archon_ioc.exposure.filing import FileSet, Filing
+from archon_ioc.exposure.journal import Entry, Journal, Snapshot, new_name
+from archon_ioc.exposure.moments import Moments
+from archon_ioc.exposure.settings import ExposureSettings, TriggerMode
+from archon_ioc.exposure.state import CameraState, update
+from archon_ioc.exposure.together import finished
+from archon_ioc.exposure.unit import Unit
+from archon_ioc.image.header import Value
+from archon_ioc.live import Live
+from archon_ioc.protocol.replies import BufferInfo
+
+log = logging.getLogger(__name__)
+
+Cards = Mapping[str, tuple[Value, str]]
+
+
+class Ledger:
+    """What is in the journal: the entries of images that are being taken, and those that are pending.
+
+    The owner of ``journal`` of the camera's state.
+    """
+
+    def __init__(self, folder: Path, controllers: Sequence[str], filing: Filing, live: Live[CameraState]) -> None:
+        self.filing = filing
+        self._journal = Journal(folder)
+        self._controllers = frozenset(controllers)
+        self._live = live
+        self._accounts: list[Account] = []  # of the images that are being taken
+        self._held: dict[str, FileSet] = {}  # what is pending and still in memory, by entry
+        self._cut_short: set[str] = set()  # what is pending, and nobody lets the script go on with
+        self.is_ending = False
+        """The program stops: what is cut short is not thrown away."""
+
+    @property
+    def pending(self) -> list[Entry]:
+        """What was exposed earlier and is not on the disk, the oldest first."""
+        running = {entry.name for account in self._accounts for entry in account.entries}
+        return [entry for entry in self._journal.entries if entry.name not in running]
+
+    def open(self, account: "Account") -> None:
+        """An image has entries."""
+        if account not in self._accounts:
+            self._accounts.append(account)
+
+    def settled(self, account: "Account") -> None:
+        """An image has no entries any more."""
+        if account in self._accounts:
+            self._accounts.remove(account)
+
+    async def close(self, error: BaseException | None = None, stopped: Collection[str] = ()) -> None:
+        """End all images that are being taken, after an error when everything that can be was stopped.
+
+        What was aborted is forgotten, and so is what the controllers that were ``stopped`` had not read out. What
+        else is not on the disk is pending now.
+        """
+        is_aborted = isinstance(error, asyncio.CancelledError) and not self.is_ending
+
+        def is_unwanted(entry: Entry, files: FileSet) -> bool:
+            if error is None or (is_aborted and not files.has_image_of(entry.controller.name)):
+                return True
+            return entry.frame is None and entry.controller.name in stopped
+
+        for account in [account for account in self._accounts if error is not None or not account.is_waiting]:
+            await account.close([entry for entry in account.entries if is_unwanted(entry, account.files)])
+        self._show_pending()
+
+    def hold(self, entry: Entry, files: FileSet) -> None:
+        """An entry is left behind; its image may be in memory."""
+        log.warning("%s is not on the disk; it is pending", entry)
+        self._cut_short.add(entry.name)
+        if files.has_image_of(entry.controller.name):
+            self._held[entry.name] = files
+
+    async def adopt(self) -> None:
+        """Take over what programs that died have left of our controllers."""
+        try:
+            for problem in await asyncio.to_thread(self._journal.adopt, self._controllers):
+                log.error("moved aside: %s", problem)
+        except SaveError as error:
+            log.error("the journal cannot be read: %s", error)
+        self._show_pending()
+
+    def leave(self) -> None:
+        """Leave what is pending to the next program."""
+        self._journal.close()
+
+    # entries
+
+    async def write(self, entry: Entry, acf: Acf | None = None) -> bool:
+        """Write an entry, and return whether that was possible.
+
+        An image is worth more than its safety, and the disk with the images may be another one: the log tells.
+        """
+        try:
+            await finished(asyncio.to_thread(self._journal.write, entry, acf))
+        except SaveError as error:
+            log.error("%s is not protected against a crash: %s", entry, error)
+            return False
+        return True
+
+    async def forget(self, name: str) -> None:
+        """Remove an entry: its files are on the disk, or nobody wants them."""
+        self._held.pop(name, None)
+        try:
+            await finished(asyncio.to_thread(self._journal.remove, name))
+        except SaveError as error:
+            log.error("the journal cannot be written: %s", error)  # recovery will find the files
+        self._show_pending()
+
+    async def lose(self, entry: Entry, reason: str) -> None:
+        """Give an entry up, and say so."""
+        log.error("%s is lost: %s", entry, reason)
+        self._held.pop(entry.name, None)
+        try:
+            await asyncio.to_thread(self._journal.lose, entry.name, reason)
+        except SaveError as error:
+            log.error("it cannot be moved aside: %s", error)
+        self._show_pending()
+
+    async def acf(self, entry: Entry) -> Acf | None:
+        """Return the configuration that an entry was exposed with.
+
+        Raises:
+            SaveError: if it is not there any more.
+        """
+        return await asyncio.to_thread(self._journal.acf, entry)
+
+    def files(self, entry: Entry) -> FileSet:
+        """Return the files that an entry is to have, with the image where that is still in memory."""
+        held = self._held.setdefault(entry.name, FileSet())
+        held.naming = entry.naming
+        held.settle[entry.controller.name] = partial(self.forget, entry.name)
+        return held
+
+    def is_awaited(self, entry: Entry) -> bool:
+        """Whether the script may still go on with an exposure: one of this life was stopped, or will be."""
+        return entry.name not in self._cut_short
+
+    def is_held(self, entry: Entry) -> bool:
+        """Whether the image of an entry is in memory."""
+        held = self._held.get(entry.name)
+        return held is not None and bool(held.exposures)
+
+    # state
+
+    def _show_pending(self) -> None:
+        self.show(pending=len(self.pending))
+
+    def show(self, **changes: Any) -> None:
+        """Show fields of the state's ``journal``."""
+        journal = replace(self._live.value.journal, **changes)
+        if journal != self._live.value.journal:
+            update(self._live, journal=journal)
+
+
+class Account:
+    """The entries of one image that is being taken, one for each controller.
+
+    An entry is written before the timing script is started, completed before the frame is fetched, and removed when
+    the files of its controller are on the disk. Without AutoSave nothing is promised, and there are no entries.
+    """
+
+    def __init__(self, ledger: Ledger, files: FileSet, settings: ExposureSettings, cards: Cards) -> None:
+        self.files = files
+        self.is_waiting = False
+        """The charge stays on the CCD when its acquisition is over."""
+        self._ledger = ledger
+        self._settings = settings
+        self._cards = cards
+        self._entries: dict[str, Entry] = {}  # by controller
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What is not on the disk yet."""
+        return tuple(self._entries.values())
+
+    async def begin(self, units: Sequence[Unit], seconds: float) -> None:
+        """Write what is to be exposed, when the timing cores are held for it; also for each shot of a sum.
+
+        Raises:
+            StateError: if the exposure would overwrite a frame that is pending.
+        """
+        if not self._ledger.filing.settings.auto_save:
+            return
+        for unit in units:
+            self._refuse_overwriting(unit)
+        naming = await self._ledger.filing.reserve(self.files)
+        noted = datetime.now(UTC)
+        for unit in units:
+            entry = self._entry(unit, seconds, noted, naming)
+            self._entries[unit.name] = entry  # before it can be on the disk: it is not pending
+            self._ledger.open(self)
+            self.files.settle[unit.name] = partial(self._settle, entry.name, unit.name)
+            if not await self._ledger.write(entry, unit.state.acf):
+                del self._entries[unit.name], self.files.settle[unit.name]
+
+    def _refuse_overwriting(self, unit: Unit) -> None:
+        own = [entry for entry in self._ledger.pending if entry.controller.name == unit.name]
+        if entry := salvage.in_danger(own, unit.start):
+            raise StateError(f"the next frame would overwrite {entry}, which is not on the disk: recover or discard it")
+
+    def _entry(self, unit: Unit, seconds: float, noted: datetime, naming: Naming) -> Entry:
+        earlier = self._entries.get(unit.name)
+        return Entry(
+            name=earlier.name if earlier else new_name(unit.name, noted),
+            noted=noted,
+            controller=Snapshot.of(unit.state),
+            before=unit.start,
+            seconds=seconds,
+            settings=self._settings,
+            naming=naming,
+            pause=moments.pause_of(unit.state),
+            triggered=self._settings.trigger_mode is TriggerMode.EXTERNAL,
+            cards=self._cards,
+        )
+
+    async def read_out(self, unit: Unit, frame: BufferInfo, moment: Moments) -> None:
+        """Complete the entry of a controller: its frame is whole, and is going to be fetched.
+
+        If that cannot be written, the entry from before says enough, as long as no other frame is taken.
+        """
+        if entry := self._entries.get(unit.name):
+            entry = replace(entry, controller=Snapshot.of(unit.state), frame=frame, moments=moment)
+            self._entries[unit.name] = entry
+            await self._ledger.write(entry)
+
+    async def close(self, unwanted: Collection[Entry]) -> None:
+        """End the image; what is not on the disk and not ``unwanted`` is pending now."""
+        left = [entry for entry in self.entries if entry not in unwanted]
+        for entry in unwanted:
+            await self._ledger.forget(entry.name)
+        if unwanted and not left and not self.files.names:
+            await self._ledger.filing.give_back(self.files)
+        for entry in left:
+            self._ledger.hold(entry, self.files)
+        self._entries.clear()
+        self._ledger.settled(self)
+
+    async def _settle(self, entry: str, controller: str) -> None:
+        """The files of a controller are on the disk."""
+        await self._ledger.forget(entry)
+        self._entries.pop(controller, None)
+        if not self._entries:
+            self._ledger.settled(self)

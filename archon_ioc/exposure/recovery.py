@@ -1,0 +1,192 @@
+"""Recovery: fetches and writes what was exposed and is not on the disk, after a crash, a lost link or a full disk."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from archon_ioc.config import SiteConfig
+from archon_ioc.errors import ArchonError, ReadoutError, StateError
+from archon_ioc.exposure import salvage
+from archon_ioc.exposure.journal import Entry
+from archon_ioc.exposure.ledger import Ledger
+from archon_ioc.exposure.phase import Outcome
+from archon_ioc.exposure.picture import Exposure, Shot, add, develop
+from archon_ioc.exposure.state import CameraState, update
+from archon_ioc.exposure.unit import Unit
+from archon_ioc.live import Live
+from archon_ioc.protocol.replies import BufferInfo
+
+log = logging.getLogger(__name__)
+
+
+class Recovery:
+    """Recovers what is pending in the ledger.
+
+    Each entry is tried once by itself whenever its controller is linked anew, and again whenever somebody asks.
+    """
+
+    def __init__(self, ledger: Ledger, units: Sequence[Unit], live: Live[CameraState], site: SiteConfig) -> None:
+        self._ledger = ledger
+        self._units = {unit.name: unit for unit in units}
+        self._filing = ledger.filing
+        self._live = live
+        self._site = site
+        self._tried: dict[str, int] = {}  # by entry, on which life of the link
+        self._current = ""  # the entry that is being recovered
+        self._waiting: asyncio.Task[BufferInfo] | None = None
+        self._reason = ""  # why that was given up
+
+    def require_no_wait(self) -> None:
+        """Refuse what would have to wait for an exposure of an earlier life that is not read out yet.
+
+        Raises:
+            StateError: saying which one.
+        """
+        if waiting := self._live.value.journal.waiting:
+            raise StateError(f"{waiting}; abort throws it away")
+
+    async def run(self, turn: asyncio.Lock) -> None:
+        """Recover what can be, again after each new link, until cancelled; ``turn`` keeps exposures away meanwhile."""
+        while True:
+            async with turn:
+                await self.catch_up()
+            await self._live.until(lambda _: bool(self._untried))
+
+    async def catch_up(self) -> None:
+        """Recover what was not tried yet; what fails stays pending."""
+        await self._ledger.adopt()
+        for entry in self._untried:
+            await self._try(entry)
+
+    async def recover(self) -> list[str]:
+        """Recover all that can be, and return the names of the files.
+
+        Raises:
+            StateError: if something is still pending, and why.
+        """
+        await self._ledger.adopt()
+        names: list[str] = []
+        problems: list[str] = []
+        for entry in self._ledger.pending:
+            outcome = await self._try(entry)
+            names += outcome if isinstance(outcome, tuple) else ()
+            problems += [f"{entry}: {outcome}"] if isinstance(outcome, ArchonError) else []
+        if problems:
+            raise StateError("; ".join(problems))
+        return names
+
+    async def discard(self) -> None:
+        """Give up all that is pending, and stop what is still being exposed for it."""
+        self.give_up("discarded by the operator")
+        for entry in self._ledger.pending:
+            if entry.name != self._current:
+                await self._ledger.lose(entry, "discarded by the operator")
+
+    def give_up(self, reason: str) -> None:
+        """Stop what is being waited for, if anything is."""
+        if self._waiting:
+            self._reason = reason
+            self._waiting.cancel()
+
+    @property
+    def _untried(self) -> list[Entry]:
+        return [entry for entry in self._ledger.pending if self._is_untried(entry)]
+
+    def _is_untried(self, entry: Entry) -> bool:
+        unit = self._units.get(entry.controller.name)
+        if unit is None or not unit.state.is_up or unit.is_unsafe or self._ledger.is_held(entry):
+            return False  # what is in memory waits for the disk, and for somebody who makes room
+        return self._tried.get(entry.name) != unit.state.link_errors
+
+    async def _try(self, entry: Entry) -> tuple[str, ...] | ArchonError:
+        """Recover one entry; return the names of its files, none if it is lost, or why it is still pending."""
+        unit = self._units.get(entry.controller.name)
+        if unit is None:
+            return StateError(f"the site file has no controller {entry.controller.name}")
+        self._ledger.show(recovering=str(entry))
+        self._current = entry.name
+        try:
+            names = await self._recover(entry, unit)
+        except _LostError as error:
+            await self._ledger.lose(entry, str(error))
+            self._tell(f"{entry} is lost: {error}")
+            return ()
+        except ArchonError as error:
+            self._tried[entry.name] = unit.state.link_errors
+            log.error("%s is still pending: %s", entry, error)
+            self._tell(f"{entry} is still pending: {error}")
+            return error
+        finally:
+            self._current = ""
+            self._ledger.show(recovering="", waiting="")
+        log.info("recovered %s: %s", entry, ", ".join(names))
+        self._tell(f"Recovered {entry}")
+        return names
+
+    async def _recover(self, entry: Entry, unit: Unit) -> tuple[str, ...]:
+        files = self._ledger.files(entry)
+        exposure = next((held for held in files.exposures if held.facts.controller == unit.name), None)
+        if exposure is None:
+            exposure = await self._fetch(entry, unit)
+            files.exposures.append(exposure)
+        return await self._filing.restore(files, exposure)
+
+    async def _fetch(self, entry: Entry, unit: Unit) -> Exposure:
+        try:
+            info = await self._frame_of(entry, unit)
+            moments = salvage.moments(entry, info)
+            entry = replace(entry, frame=info, moments=moments)
+            await self._ledger.write(entry)
+            frame = await unit.fetch(info)
+        except ReadoutError as error:
+            if unit.state.is_up:  # else it is not known what the controller has
+                raise _LostError(str(error)) from error
+            raise
+        pixels = await asyncio.to_thread(add, None, frame)
+        acf = await self._ledger.acf(entry)
+        state = CameraState(
+            controllers=(entry.controller.state(acf),),
+            settings=entry.settings,
+            temperature_sensor=self._site.temperature_sensor,
+        )
+        shot = Shot(pixels, info, moments, cards=entry.cards)
+        return await asyncio.to_thread(develop, shot, state, self._site)
+
+    async def _frame_of(self, entry: Entry, unit: Unit) -> BufferInfo:
+        """Return the buffer with the whole frame of an entry; while that is being exposed or read out, wait."""
+        frames = await unit.controller.get_frame()
+        found = salvage.find(entry, _backplane(unit), frames)
+        if found and found.complete:
+            return found
+        left = salvage.seconds_left(entry, frames)
+        if found is None and (left < -self._site.script.readout_start or not self._ledger.is_awaited(entry)):
+            raise ReadoutError("nothing was read out")
+        if not self._ledger.is_awaited(entry):
+            raise ReadoutError("its readout was stopped")
+        self._ledger.show(waiting=f"{entry} is still {'read out' if found else 'integrated'}")
+        self._tell(f"{self._live.value.journal.waiting}; abort throws it away")
+        self._waiting = asyncio.create_task(unit.controller.timing.new_frame(entry.before, after=left))
+        try:
+            await asyncio.wait([self._waiting])
+            if self._waiting.cancelled():
+                await unit.controller.timing.make_safe()
+                raise ReadoutError(self._reason)
+            return self._waiting.result()
+        finally:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _tell(self, message: str) -> None:
+        state = self._live.value
+        if state.outcome is Outcome.FAILED and state.message:  # why it was to be recovered
+            message = f"{state.message}; {message}"
+        update(self._live, message=message[:255])
+
+
+class _LostError(ReadoutError):
+    """The controller does not have the frame any more."""
+
+
+def _backplane(unit: Unit) -> str:
+    return unit.state.system.backplane_id if unit.state.system else ""
