@@ -46,6 +46,7 @@ class Snapshot:
     acf_path: str = ""
     parameters: Mapping[str, int] = field(default_factory=dict[str, int])
     window: Window | None = None
+    default_window: Window | None = None
 
     @classmethod
     def of(cls, state: ControllerState) -> "Snapshot":
@@ -58,6 +59,7 @@ class Snapshot:
             acf_path=state.acf.path if state.acf else "",
             parameters=dict(state.parameters),
             window=state.window,
+            default_window=state.default_window,
         )
 
     @property
@@ -75,6 +77,7 @@ class Snapshot:
             acf=acf,
             parameters=self.parameters,
             window=self.window,
+            default_window=self.default_window,
         )
 
 

@@ -44,6 +44,7 @@ def entry(acf: Acf) -> Entry:
         acf=acf,
         parameters={"IntMS": 20},
         window=Window(20, 24, vbin=2),
+        default_window=Window(30, 24),
     )
     return Entry(
         name=new_name("blue", NOTED),
@@ -92,7 +93,8 @@ def test_the_controller_comes_back_as_it_was(journal: Journal, entry: Entry, acf
     state = entry.controller.state(found)
     assert state.system == SystemInfo.parse(SYSTEM)
     assert state.status == DeviceStatus.parse(STATUS)
-    assert (state.window, state.parameters, state.is_up) == (Window(20, 24, vbin=2), {"IntMS": 20}, False)
+    assert (state.window, state.default_window) == (Window(20, 24, vbin=2), Window(30, 24))
+    assert (state.parameters, state.is_up) == ({"IntMS": 20}, False)
     assert entry.controller.backplane == "0013"
 
 
