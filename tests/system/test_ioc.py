@@ -62,10 +62,13 @@ async def test_first_exposure(start: Any, client: Any, tmp_path: Path) -> None:
     path = tmp_path / await client.get("FITS1:FullFileName_RBV", text=True)
     with fits.open(path, checksum=True) as hdus:
         hdus.verify("exception")
-        filed = np.array(hdus[0].data)
-        assert hdus[0].header["EXPTIME"] == 0.2
+        filed, header = np.array(hdus[0].data), hdus[0].header
+        assert header["EXPTIME"] == 0.2
     shown = await client(f"__import__('hashlib').sha256(get({PREFIX + 'image1:ArrayData'!r})).hexdigest()")
     assert shown == hashlib.sha256(filed.astype("<u2").tobytes()).hexdigest()
+    assert await client.get("cam1:ArchonAmpNames_RBV", text=True) == "AD1L AD2R AD5L AD6R"
+    assert await client.get("cam1:ArchonAmpNoise_RBV") == pytest.approx([4.0] * 4, rel=0.05)  # of the simulated CCD
+    assert await client.get("cam1:ArchonAmpSaturated_RBV") == [header[f"NSATUR{n}"] for n in (1, 2, 3, 4)]
     events = [event[1].removeprefix(PREFIX) + f"={event[2]}" for event in await client("seen") if event[0] == "monitor"]
     assert events.index("cam1:ArrayCounter_RBV=1") < events.index("cam1:Acquire_RBV=0", 4)
     assert events[-1] == "cam1:Acquire_RBV=0", "state first, busy last"
