@@ -21,10 +21,11 @@ from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.errors import ConfigError, LinkError
 from archon_ioc.exposure.camera import Camera
+from archon_ioc.exposure.cards import check_site
 from archon_ioc.exposure.operations import Operations
 from archon_ioc.exposure.picture import Exposure
 from archon_ioc.exposure.state import CameraState
-from archon_ioc.image import geometry, header
+from archon_ioc.image import geometry
 from archon_ioc.live import Live
 from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS, IocState
@@ -120,7 +121,7 @@ def check(site: SiteConfig) -> Pixels:
     Raises:
         ConfigError: if the ACF cannot be read, or CCDs or header cards cannot be right.
     """
-    header.check_cards(site.header.cards)
+    check_site(site)
     found = {unit.name: Acf.read(unit.acf) for unit in site.units if unit.acf}
     for name, acf in found.items():
         if detectors := site.detectors_of(name):

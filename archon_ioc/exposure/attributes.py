@@ -74,13 +74,19 @@ class Attribute:
 
 
 class Attributes:
-    """The attributes of one camera; the owner of what its state says of them."""
+    """The attributes of one camera; the owner of what its state says of them. ``more`` gives further cards."""
 
-    def __init__(self, live: Live[CameraState], taken: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        live: Live[CameraState],
+        taken: Mapping[str, object],
+        more: Callable[[], Mapping[str, tuple[Value, str]]] = dict[str, tuple[Value, str]],
+    ) -> None:
         self.source: PvSource | None = None
         """Whose process variables can be named."""
         self._live = live
         self._taken = taken
+        self._more = more
         self._loaded: tuple[Attribute, ...] = ()
 
     async def change(self, **changes: str) -> None:
@@ -107,7 +113,8 @@ class Attributes:
     def cards(self) -> dict[str, tuple[Value, str]]:
         """Return the header cards with the values of now; what is not known has no card."""
         values = {a: self._value(a) for a in self._loaded}
-        return {a.keyword: (value, a.comment) for a, value in values.items() if value is not None}
+        own = {a.keyword: (value, a.comment) for a, value in values.items() if value is not None}
+        return {**own, **self._more()}
 
     def _wanted(self) -> tuple[str, str]:
         settings = self._live.value.settings

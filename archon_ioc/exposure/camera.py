@@ -22,6 +22,7 @@ from archon_ioc.exposure.shutter import PvShutter, Shutter
 from archon_ioc.exposure.state import CameraState, enter, update
 from archon_ioc.exposure.together import finished
 from archon_ioc.exposure.unit import Unit
+from archon_ioc.exposure.user_cards import UserCards
 from archon_ioc.live import Live
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,9 @@ class Camera:
         )
         self._shutter = Shutter(self.controller, pv_shutter, self.live)
         self._shots = Shots([Unit(controller) for controller in controllers], self._shutter, self.live, site.sync)
-        self.attributes = Attributes(self.live, site.header.cards)
+        names = {detector.name for detector in site.detectors} | {unit.name for unit in site.units}
+        self.user_cards = UserCards(self.live, frozenset(names))
+        self.attributes = Attributes(self.live, site.header.cards, self.user_cards.cards)
         self.filing = Filing(self.live, site, self._store_settings)
         self._series = Series(self._shots, self.filing, self.attributes, self.live, site)
         self._current: asyncio.Task[None] | None = None
@@ -94,6 +97,7 @@ class Camera:
         await self.filing.look_at_path()
         await self.filing.show_next()
         await self.attributes.load()
+        await self.user_cards.load()
         try:
             async with asyncio.TaskGroup() as tasks:
                 for number, controller in enumerate(self.controllers):

@@ -6,9 +6,10 @@ from dataclasses import replace
 from archon_ioc.config import DetectorConfig, SiteConfig
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.errors import ReadoutError
+from archon_ioc.exposure.reading import reading
 from archon_ioc.image import geometry, quicklook
 from archon_ioc.image.geometry import PixelArray
-from archon_ioc.image.quicklook import Amplifier, Edges
+from archon_ioc.image.quicklook import Amplifier
 from archon_ioc.protocol.enums import SampleMode
 from archon_ioc.protocol.replies import BufferInfo
 
@@ -34,7 +35,7 @@ def glance(
         return ()
     names, detectors = [tap.name for tap in taps], site.detectors_of(controller.name)
     own = {tap: detector for detector in detectors for tap in detector.taps}
-    edges = dict.fromkeys(names, _edges(controller))
+    edges = {tap: reading(controller, own.get(tap)).edges for tap in names}
     full = quicklook.FULL_SCALE.get(info.sample_mode, quicklook.FULL_SCALE[SampleMode.BITS16])
     levels = {tap: (own[tap].saturation if tap in own else None) or full for tap in names}
     # A pixel of a sum counts when it was saturated each time.
@@ -47,14 +48,6 @@ def glance(
         log.warning("%s: no quick look: %s", controller.name, error)
         return ()
     return tuple(replace(amplifier, controller=controller.name) for amplifier in found)
-
-
-def _edges(controller: ControllerState) -> Edges:
-    """What the script reads beyond the CCD, as far as its parameters tell."""
-    window = controller.window
-    if window is None:
-        return Edges()
-    return Edges(overscan=window.overscanpixels // window.hbin, overscan_lines=window.overscanlines // window.vbin)
 
 
 def _gain(detector: DetectorConfig, tap: str) -> float | None:

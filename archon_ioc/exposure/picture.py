@@ -12,12 +12,15 @@ import numpy.typing as npt
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.exposure import region
+from archon_ioc.exposure.cards import extra_cards
 from archon_ioc.exposure.glance import glance
 from archon_ioc.exposure.moments import Moments
+from archon_ioc.exposure.reading import image_regions
 from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.image import geometry, header
 from archon_ioc.image.geometry import PixelArray
+from archon_ioc.image.turn import Turn
 from archon_ioc.protocol.replies import BufferInfo, Frame
 
 _NOT_CONNECTED = -273.0  # an open sensor reads absolute zero
@@ -79,21 +82,26 @@ def develop(shot: Shot, state: CameraState, site: SiteConfig) -> Exposure:
         ReadoutError: if the frame cannot be divided among the taps.
         ConfigError: if the CCDs of the site file do not fit the configuration.
     """
-    picture = shot.pixels
+    picture, part = shot.pixels, None
     controller = state.controller
     if detectors := site.detectors_of(controller.name):
         taps = controller.acf.taps if controller.acf else ()
         images = geometry.split(picture, geometry.areas_of(shot.info, taps), detectors)
     else:
-        picture = picture if _is_whole(site) else _windowed(picture, state)
+        part = None if _is_whole(site) else _part(state)
+        picture = picture if part is None else geometry.crop(picture, *part)
         images = dict.fromkeys(site.images_of(controller.name), picture)
     is_looked_at = state.settings.quick_look
     amplifiers = glance(shot.pixels, shot.info, state.controller, site, shot.summed) if is_looked_at else ()
-    reverse = state.settings.reverse_x, state.settings.reverse_y
+    reverse = Turn(state.settings.reverse_x, state.settings.reverse_y)
     return Exposure(
-        picture=geometry.flip(picture, *reverse),
-        images={name: geometry.flip(image, *reverse) for name, image in images.items()},
-        facts=replace(_facts(shot, state, site), amplifiers=amplifiers),
+        picture=reverse.array(picture),
+        images={name: reverse.array(image) for name, image in images.items()},
+        facts=replace(
+            _facts(shot, state, site),
+            amplifiers=amplifiers,
+            regions=image_regions(shot.info, controller, site, part, reverse),
+        ),
         settings=state.settings,
         timestamp=shot.moments.started.timestamp(),
     )
@@ -123,15 +131,15 @@ def _is_whole(site: SiteConfig) -> bool:
     return bool(site.detectors) or len(site.units) > 1
 
 
-def _windowed(picture: PixelArray, state: CameraState) -> PixelArray:
-    part = region.crop(state.controller, state.settings)
-    return picture if part is None else geometry.crop(picture, *part)
+def _part(state: CameraState) -> region.Rectangle | None:
+    return region.crop(state.controller, state.settings)
 
 
 def _facts(shot: Shot, state: CameraState, site: SiteConfig) -> header.Facts:
     settings, controller = state.settings, state.controller
     window, acf, moments = controller.window, controller.acf, shot.moments
     shown = region.kept(controller, settings, whole=_is_whole(site))
+    extra, extra_of = extra_cards(shot.cards, controller, site)
     return header.Facts(
         number=settings.files.number,
         image_type=header.image_type(_FRAME_TYPES[settings.frame_type], settings.seconds),
@@ -153,5 +161,6 @@ def _facts(shot: Shot, state: CameraState, site: SiteConfig) -> header.Facts:
         summed=shot.summed,
         observatory=site.header.observatory,
         instrument=site.header.instrument,
-        extra={**shot.cards, **site.header.cards},
+        extra=extra,
+        extra_of=extra_of,
     )

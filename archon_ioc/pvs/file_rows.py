@@ -1,6 +1,6 @@
 """Rows of the files: areaDetector's NDFile, as its FITS plugin has them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from archon_ioc.exposure.operations import Operations
@@ -42,6 +42,10 @@ def _word_setting(name: str, labels: tuple[str, ...], doc: str, field: str, more
     )  # fmt: skip
 
 
+def _put_header_file(operations: Operations, value: str) -> Awaitable[None]:
+    return operations.camera.user_cards.set_file(value)
+
+
 FORMAT_ROWS: tuple[CameraPv, ...] = (
     _word_setting("Layout", ("CCD", "MEF", "Controller"), "How images are divided among files", "layout",
                   more="CCD: a file per CCD; MEF: the same with an extension per amplifier; Controller: a file per"
@@ -53,6 +57,12 @@ FORMAT_ROWS: tuple[CameraPv, ...] = (
                   more="It is made where there is none."),
     Pv(name="NextFileName", kind=Text(512), doc="What the next file will be called", group=FILE_GROUP,
        read=lambda s: s.file.next_name, more="The first one of several; of the moment of the last change."),
+    Pv(name="HeaderFile", kind=Text(512), doc="Further header cards: a JSON file", group=FILE_GROUP,
+       read=lambda s: s.settings.header_file, put=_put_header_file, more="Read when it is named. See HeaderJSON."),
+    Pv(name="HeaderJSON", kind=Text(8192), doc="Further header cards: JSON", group=FILE_GROUP,
+       read=lambda s: s.settings.header_json, put=lambda o, value: o.camera.user_cards.set_text(value),
+       more="An object of keywords with a value or [value, comment]; under the name of a CCD or controller one of its"
+       " own. They stand above those of the file, the site and this program, and are kept until others are put."),
 )  # fmt: skip
 
 FITS_ROWS: tuple[CameraPv, ...] = (

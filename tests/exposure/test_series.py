@@ -73,7 +73,7 @@ async def test_an_image_that_cannot_be_saved_ends_the_series_and_the_next_is_sav
 ) -> None:
     bench.camera.change(seconds=0.01, image_mode=ImageMode.MULTIPLE, num_images=10)
     acquiring = bench.start()
-    await bench.until(lambda state: state.images_done == 1 and state.phase is Phase.INTEGRATING)
+    await bench.until(lambda state: state.images_done == 1 and state.settings.files.number == 2)
     (bench.folder / "archon_0001.fits").touch()  # somebody else takes the name
     held_disk.set()
     with pytest.raises(SaveError, match="archon_0001"):

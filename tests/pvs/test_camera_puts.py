@@ -28,11 +28,12 @@ VALUES: dict[str, object] = {
     "image1:PoolPollStats": 0, "image1:EmptyFreeList": 0, "FITS1:CreateDirectory": -2, "FITS1:FileName": "m31",
     "FITS1:FileNumber": 12, "FITS1:AutoIncrement": "No", "FITS1:FileTemplate": "%s%s%d.fits", "FITS1:AutoSave": 0,
     "FITS1:Layout": "MEF", "FITS1:Compression": "Rice", "FITS1:Checksum": "md5", "FITS1:DateDir": "MJD",
+    "FITS1:HeaderJSON": '{"A": 1}',
 }  # fmt: skip
 """Another value for each setpoint of which the readback is the same."""
 OTHERWISE = {
     "cam1:Acquire", "cam1:ReadStatus", "cam1:ShutterControl", "cam1:BinX", "cam1:BinY", "cam1:DataType",
-    "cam1:Temperature", "FITS1:WriteFile", "FITS1:FilePath",
+    "cam1:Temperature", "FITS1:WriteFile", "FITS1:FilePath", "FITS1:HeaderFile",
 }  # fmt: skip
 """Setpoints that need the controller, or have a meaning of their own; tests/exposure and tests/system put them."""
 
