@@ -233,6 +233,17 @@ async def test_rows_of_several_ccds_are_left_out_together(benches: Benches) -> N
         assert bench.controller.status.frames.newest.height == 9
 
 
+async def test_a_frame_that_another_program_has_windowed_is_kept_whole(benches: Benches) -> None:
+    async with benches(acf=small(2), speed=0) as bench:
+        await bench.operations.windows.set_region(min_x=3, size_x=7)
+        number = bench.device.applied.line_number("LINECOUNT")
+        for command in (f"WCONFIG{number:04X}LINECOUNT=12", "APPLYCDS", "FASTLOADPARAM Lines 10"):
+            bench.device.handle(command, bench.sim.now)
+        await bench.good()
+        image = bench.camera.state.image
+        assert (image.width, image.height) == (40, 24)
+
+
 # Several controllers
 
 
