@@ -88,7 +88,7 @@ def develop(shot: Shot, state: CameraState, site: SiteConfig) -> Exposure:
         taps = controller.acf.taps if controller.acf else ()
         images = geometry.split(picture, geometry.areas_of(shot.info, taps), detectors)
     else:
-        part = None if _is_whole(site) else _part(state)
+        part = None if _is_whole(site) else _part(shot, state)
         picture = picture if part is None else geometry.crop(picture, *part)
         images = dict.fromkeys(site.images_of(controller.name), picture)
     is_looked_at = state.settings.quick_look
@@ -131,8 +131,10 @@ def _is_whole(site: SiteConfig) -> bool:
     return bool(site.detectors) or len(site.units) > 1
 
 
-def _part(state: CameraState) -> region.Rectangle | None:
-    return region.crop(state.controller, state.settings)
+def _part(shot: Shot, state: CameraState) -> region.Rectangle | None:
+    """What is cut out of a frame; nothing if it has another shape than the configuration promised."""
+    is_expected = state.controller.acf is not None and shot.pixels.shape == state.controller.acf.frame_shape
+    return region.crop(state.controller, state.settings) if is_expected else None
 
 
 def _facts(shot: Shot, state: CameraState, site: SiteConfig) -> header.Facts:
