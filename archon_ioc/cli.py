@@ -16,7 +16,7 @@ from archon_ioc.cli_sim import sim
 from archon_ioc.config import ControllerConfig, SiteConfig, load, validated
 from archon_ioc.driver.connection import connect
 from archon_ioc.driver.controller import ArchonController
-from archon_ioc.driver.state import ControllerState, Step
+from archon_ioc.driver.state import ControllerState, Progress, Step
 from archon_ioc.driver.timing import readout_progress
 from archon_ioc.errors import ArchonError
 from archon_ioc.export.files import stale, write
@@ -154,7 +154,7 @@ async def _expose(site: SiteConfig, simulate: bool, seconds: float, dark: bool, 
             await camera.acquire(settings)
             if not camera.filing.settings.auto_save:
                 await camera.filing.write()
-        click.echo(camera.state.file.full_name)
+        click.echo("\n".join(camera.filing.written))
 
 
 async def _power_on(controller: ArchonController) -> None:
@@ -251,11 +251,15 @@ async def _show_progress(camera: Camera) -> None:
 
 
 def _progress(state: CameraState) -> str:
-    controller: ControllerState = state.controller
-    step = controller.upload or controller.fetch or (readout_progress(controller) if state.acquiring else None)
+    steps = [step for controller in state.controllers if (step := _step(controller, acquiring=state.acquiring))]
+    step = min(steps, key=lambda step: step.percent, default=None)  # of the last one, where there are several
     if step and step.step is Step.READING_BACK:
         return f"{step.step.value} the configuration, {step.done} lines"  # nobody knows how many there are
     if step:
         bar = "#" * int(step.percent / 4)
         return f"{step.step.value:<12} [{bar:<25}] {step.percent:3.0f} %"
     return f"exposing, {state.remaining:.1f} s left" if state.phase is Phase.INTEGRATING else ""
+
+
+def _step(controller: ControllerState, *, acquiring: bool) -> Progress | None:
+    return controller.upload or controller.fetch or (readout_progress(controller) if acquiring else None)

@@ -133,6 +133,23 @@ async def test_expose_changes_nothing_that_is_kept(sim: SimServer, tmp_path: Pat
     assert json.loads(kept.read_text()) == {"seconds": 7.0, "image_mode": 2, "files": {"number": 6, "auto_save": False}}
 
 
+async def test_expose_with_several_controllers_prints_all_files(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("controllers: [{name: b1}, {name: r1}]")
+    options = ("--config", str(site), "--simulate", "--data-dir", str(tmp_path / "data"))
+    result = await run("expose", "--seconds", "0.1", *options)
+    assert result.returncode == 0, result.stderr
+    assert [fits.getheader(name)["SPEC"] for name in result.stdout.split()] == ["b1", "r1"]
+
+
+def test_options_for_one_controller_do_not_choose_among_several(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("controllers: [{name: b1}, {name: r1}]")
+    result = call("expose", "--config", str(site), "--host", "127.0.0.1")
+    assert result.exit_code != 0
+    assert "for a single controller" in result.output
+
+
 async def test_expose_without_a_controller_says_so(tmp_path: Path) -> None:
     result = await run("expose", "--host", "127.0.0.1", "--port", "9", "--data-dir", str(tmp_path))
     assert result.returncode == 1

@@ -95,6 +95,12 @@ class Filing:
         """Where files go."""
         return self._live.value.settings.files
 
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The files of the last image, in the order of the controllers."""
+        names = self._last.names if self._last else {}
+        return tuple(name for unit in self._site.units for name in names.get(unit.name, ()))
+
     def settings_of(self, files: FileSet) -> FileSettings:
         """Return where files go, with the number of a set that has one."""
         return replace(self.settings, number=files.naming.number) if files.naming else self.settings

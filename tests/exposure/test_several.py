@@ -187,6 +187,21 @@ async def test_written_later_under_one_number(groups: Groups) -> None:
 # Puts
 
 
+async def test_power_goes_off_though_one_is_dead(groups: Groups) -> None:
+    async with groups() as group:
+        operations = Operations(group.camera)
+        await group.boxes["r1"].die()
+        await group.until(lambda state: not state.is_up)
+        with pytest.raises(ControllersError, match="r1"):
+            await operations.power(0)
+        assert group.state.controllers[0].power is Power.OFF
+        await group.boxes["r1"].live()
+        await group.until(lambda state: state.is_up)
+        await operations.power(0)
+        await operations.power(1)
+        await group.good(1)
+
+
 async def test_puts_are_for_all_or_for_one(groups: Groups, tmp_path: Path) -> None:
     async with groups() as group:
         operations = Operations(group.camera)

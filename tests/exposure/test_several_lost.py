@@ -91,6 +91,18 @@ async def test_one_restarts_while_integrating(groups: Groups) -> None:
         assert group.files == ["archon_0001_b1.fits", "archon_0001_r1.fits"]
 
 
+async def test_the_clock_of_the_first_one_dies(groups: Groups) -> None:
+    script = {"readout_start": 0.5, "readout_stall": 0.5}
+    async with groups(3, sync="hardware", site={"script": script}) as group:
+        client = group.start(seconds=0.3)
+        await group.until_phase(Phase.INTEGRATING)
+        group.boxes["b1"].sim.faults.sync_dead = True
+        with pytest.raises(ControllersError) as caught:
+            await client
+        assert list(caught.value.errors) == list(group.boxes)
+        assert (group.state.outcome, group.state.phase, group.files) == (Outcome.FAILED, Phase.IDLE, [])
+
+
 async def test_a_frame_that_never_completes(groups: Groups) -> None:
     async with groups() as group:
         group.boxes["r1"].sim.faults.frame_never_completes = True
