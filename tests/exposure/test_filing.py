@@ -1,12 +1,14 @@
 """Where images go and under which number, also after a crash, without room, and while clients write settings."""
 
 import asyncio
+import hashlib
 import json
 import os
 import resource
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -286,3 +288,102 @@ async def test_two_writes_at_once_take_turns(bench, held_disk: threading.Event) 
     held_disk.set()
     await both
     assert bench.files == ["archon_0001.fits", "archon_0002.fits"]
+
+
+# Fields, folders of the night, and what comes next
+
+
+def night() -> str:
+    """The Modified Julian Date, which is that of the test unless it runs at midnight."""
+    return str(int(datetime.now(UTC).timestamp() // 86_400) + 40_587)
+
+
+async def test_files_go_to_the_folder_of_the_night(benches) -> None:
+    site = {"header": {"observatory": "LCO"}}
+    async with benches(site=site) as bench:
+        await bench.camera.filing.change(create_directory=0, date_folder="mjd")
+        await bench.camera.filing.change(name="{observatory}-{mjd}-{number:08d}", template="%s%s.fits")
+        assert (bench.folder / night()).is_dir(), "that of the night is made in any case"
+        await bench.camera.filing.change(date_folder="none")
+        await bench.camera.filing.change(date_folder="mjd")
+        bench.camera.change(seconds=0.0)
+        await bench.camera.acquire()
+        await bench.camera.acquire()
+        state = bench.camera.state
+    assert state.file.full_name == f"{bench.folder}/{night()}/LCO-{night()}-00000002.fits"
+    assert state.file.next_name == f"{bench.folder}/{night()}/LCO-{night()}-00000003.fits"
+    assert state.settings.files.path == f"{bench.folder}/", "what was put is what is read back"
+    assert [path.name for path in sorted((bench.folder / night()).iterdir())] == [
+        f"LCO-{night()}-0000000{n}.fits" for n in (1, 2)
+    ]
+
+
+async def test_a_path_may_have_the_date(bench) -> None:
+    await bench.camera.filing.change(path=f"{bench.folder}/%Y/{{date}}")
+    bench.camera.change(seconds=0.0)
+    await bench.camera.acquire()
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    assert bench.camera.state.file.full_name == f"{bench.folder}/{today[:4]}/{today}/archon_0001.fits"
+    assert bench.camera.state.file.path_exists
+
+
+@pytest.mark.parametrize("changes", [{"path": "/data/{ccd}"}, {"name": "{night}"}, {"template": "%s{x}%s.fits"}])
+async def test_fields_that_there_are_not_are_refused(bench, changes: dict[str, str]) -> None:
+    before = bench.camera.filing.settings
+    with pytest.raises(InputError, match="is not one of"):
+        await bench.camera.filing.change(**changes)
+    assert bench.camera.filing.settings == before
+
+
+async def test_the_next_name_is_told(bench) -> None:
+    await bench.camera.filing.change(number=7)
+    assert bench.camera.state.file.next_name == f"{bench.folder}/archon_0007.fits"
+    (bench.folder / "archon_0007.fits").touch()
+    await bench.camera.filing.change(compression="none")
+    assert bench.camera.state.file.next_name == f"{bench.folder}/archon_0008.fits"
+    await bench.camera.filing.change(compression="rice", layout="controller")
+    assert bench.camera.state.file.next_name == f"{bench.folder}/archon_0007.fits.fz"
+    bench.camera.change(seconds=0.0)
+    expected = bench.camera.state.file.next_name
+    await bench.camera.acquire()
+    assert bench.camera.state.file.full_name == expected
+
+
+async def test_a_sum_stands_beside_each_file(bench) -> None:
+    await bench.camera.filing.change(checksum="sha256", compression="gzip")
+    await bench.camera.filing.change(name="m31")
+    bench.camera.change(seconds=0.0)
+    await bench.camera.acquire()
+    assert bench.files == ["m31_0001.fits.gz", "m31_0001.fits.gz.sha256"]
+    image, digest = (bench.folder / name for name in bench.files)
+    assert digest.read_text() == f"{hashlib.sha256(image.read_bytes()).hexdigest()}  {image.name}\n"
+
+
+async def test_a_number_whose_sum_is_there_is_passed_over(bench) -> None:
+    (bench.folder / "archon_0001.fits.md5").touch()
+    await bench.camera.filing.change(checksum="md5")
+    bench.camera.change(seconds=0.0)
+    await bench.camera.acquire()
+    assert bench.files == ["archon_0001.fits.md5", "archon_0002.fits", "archon_0002.fits.md5"]
+
+
+# Two programs
+
+
+async def test_two_cameras_that_share_a_folder_never_take_the_same_number(benches) -> None:
+    async with benches() as one, benches() as other:
+        for _ in range(3):
+            for bench in (one, other):
+                bench.camera.change(seconds=0.0)
+            await asyncio.gather(one.camera.acquire(), other.camera.acquire())
+        names = {one.camera.state.file.full_name, other.camera.state.file.full_name}
+        assert len(names) == 2
+    assert one.files == [f"archon_000{n}.fits" for n in range(1, 7)]
+
+
+async def test_a_number_that_is_put_holds_for_the_other_program_too(benches) -> None:
+    async with benches() as one, benches() as other:
+        await one.camera.filing.change(number=40)
+        await other.good()
+        await one.good()
+    assert one.files == ["archon_0040.fits", "archon_0041.fits"]
