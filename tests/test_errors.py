@@ -18,6 +18,11 @@ from archon_ioc import errors
         (errors.RejectedError("POWERON"), "the controller rejected 'POWERON'"),
         (errors.RejectedError("POWERON", "not applied"), "the controller rejected 'POWERON': not applied"),
         (errors.SaveError("/data/a.fits", "disk full"), "cannot write /data/a.fits: disk full"),
+        (errors.ControllersError({"b1": errors.StateError("too hot")}), "b1: too hot"),
+        (
+            errors.ControllersError({"b1": errors.LinkError("b1 is gone"), "r1": errors.StateError("too hot")}),
+            "b1 is gone; r1: too hot",
+        ),
     ],
 )
 def test_sentences(error: errors.ArchonError, message: str) -> None:
@@ -36,6 +41,7 @@ def test_sentences(error: errors.ArchonError, message: str) -> None:
         (errors.RejectedError, errors.ArchonError),
         (errors.StateError, errors.ArchonError),
         (errors.ReadoutError, errors.ArchonError),
+        (errors.ControllersError, errors.ArchonError),
         (errors.SaveError, errors.ArchonError),
     ],
 )

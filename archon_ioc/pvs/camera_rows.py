@@ -88,7 +88,7 @@ ACQUISITION_ROWS: tuple[CameraPv, ...] = (
         kind=Float("s", 1),
         doc="Rest of exposure, then of the readout",
         group=EXPOSURE_GROUP,
-        read=lambda s: s.controller.readout_left if s.phase is Phase.READING else s.remaining,
+        read=lambda s: max(c.readout_left for c in s.controllers) if s.phase is Phase.READING else s.remaining,
     ),
     _setting("NumExposures", Int(low=1, high=65535), "Exposures summed in one image", "num_exposures"),
     Pv(

@@ -1,8 +1,10 @@
 """What is derived from the camera's state."""
 
+from dataclasses import replace
+
 import pytest
 
-from archon_ioc.driver.state import ControllerState
+from archon_ioc.driver.state import ControllerState, Link
 from archon_ioc.driver.window import Window
 from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.settings import ExposureSettings
@@ -53,3 +55,12 @@ def test_changes() -> None:
     with pytest.raises(RuntimeError, match="PREPARING cannot be followed by SAVING"):
         enter(live, Phase.SAVING)
     assert live.value.phase is Phase.PREPARING
+
+
+def test_several_controllers() -> None:
+    blue, red = ControllerState(name="b1", link=Link.UP), ControllerState(name="r1")
+    state = CameraState((blue, red))
+    assert state.controller is blue, "the first one leads"
+    assert not state.is_up, "one is down"
+    assert replace(state, controllers=(blue, replace(red, link=Link.UP))).is_up
+    assert state.alone("r1").controllers == (red,)
