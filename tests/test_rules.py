@@ -28,7 +28,7 @@ FORBIDDEN_NAMES = {"data", "info"}
 # Where any exception may be caught, and why that hides none.
 BROAD_EXCEPTS = {
     "driver/keeper.py _keep_connected": "logged, and treated as a lost link",
-    "exposure/series.py take": "the hardware comes first, then the exception goes on",
+    "exposure/series.py _safely": "the hardware comes first, then the exception goes on",
     "exposure/shots.py _finish": "the others go on, and so does the exception",
     "exposure/publisher.py _give": "logged and shown; an image client must cost neither the file nor other clients",
     "pvs/render.py reading": "one wrong row is logged and becomes INVALID, the others go on",

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from archon_ioc.config import SiteConfig
@@ -13,8 +14,10 @@ from archon_ioc.driver.state import ControllerState, Link
 from archon_ioc.errors import ArchonError, SaveError, StateError
 from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.filing import Filing
+from archon_ioc.exposure.ledger import Ledger
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
 from archon_ioc.exposure.publisher import Sink
+from archon_ioc.exposure.recovery import Recovery
 from archon_ioc.exposure.series import Series
 from archon_ioc.exposure.settings import ExposureSettings, ImageMode, SettingsFile, default_files
 from archon_ioc.exposure.shots import Shots
@@ -60,13 +63,17 @@ class Camera:
             )
         )
         self._shutter = Shutter(self.controller, pv_shutter, self.live)
-        self._shots = Shots([Unit(controller) for controller in controllers], self._shutter, self.live, site.sync)
+        units = [Unit(controller) for controller in controllers]
+        self._shots = Shots(units, self._shutter, self.live, site.sync)
         names = {detector.name for detector in site.detectors} | {unit.name for unit in site.units}
         self.user_cards = UserCards(self.live, frozenset(names))
         self.attributes = Attributes(self.live, site.header.cards, self.user_cards.cards)
         self.filing = Filing(self.live, site, self._store_settings)
-        self._series = Series(self._shots, self.filing, self.attributes, self.live, site)
+        self._ledger = Ledger(site.files.state / "journal", [unit.name for unit in units], self.filing, self.live)
+        self.recovery = Recovery(self._ledger, units, self.live, site)
+        self._series = Series(self._shots, self._ledger, self.attributes, self.live, site)
         self._current: asyncio.Task[None] | None = None
+        self._began = 0.0  # when it was shown, by the clock of the loop
         self._reason = ""  # why it was aborted
         self._refusal = ""
         self._is_over = True
@@ -103,11 +110,13 @@ class Camera:
                 for number, controller in enumerate(self.controllers):
                     tasks.create_task(self._follow(number), name=f"camera follows {controller.name}")
                 tasks.create_task(self._keep_safe(), name="camera keeps safe")
+                tasks.create_task(self.recovery.run(self._turn), name="camera recovery")
                 tasks.create_task(self._keep_settings(), name="camera settings")
         finally:
             await self._stop()
 
     async def _stop(self) -> None:
+        self._ledger.is_ending = True
         self._shots.hurry()
         self._shutter.hurry()
         await self.abort("aborted: the program stops")
@@ -115,6 +124,7 @@ class Camera:
         self._shutter.hurry()  # it has its own time once more
         await self._shutter.close_left_open()
         await self._series.publisher.stop()
+        self._ledger.leave()
 
     async def _follow(self, number: int) -> None:
         async for state in self.controllers[number].live.watch():
@@ -181,10 +191,6 @@ class Camera:
         update(self.live, settings=self.state.settings.changed(**changes))
         self._shutter.look()
 
-    def set_array_counter(self, count: int) -> None:
-        """Set the number of images counted so far."""
-        update(self.live, image=replace(self.state.image, counter=count))
-
     def refused(self, message: str) -> None:
         """Show why something could not be done."""
         self.show(message)
@@ -221,10 +227,27 @@ class Camera:
             ArchonError: if it failed.
         """
         self._require_free()
+        wanted = (settings or self.state.settings).effective()
+        await self._start(partial(self._take, wanted), wanted)
+
+    async def read(self) -> None:
+        """Read out what an exposure without a readout has left on the CCD; return when it is on disk.
+
+        Raises:
+            StateError: if there is no such thing.
+            ArchonError: if it failed.
+        """
+        pending = self._series.pending
+        if self._is_busy or pending is None:
+            raise StateError(f"there is no readout pending, the camera is {self.state.phase.value}")
+        await self._start(self._read, pending)
+
+    async def _start(self, work: Callable[[], Coroutine[Any, Any, None]], settings: ExposureSettings) -> None:
         self._reason = self._series.publisher.problem = ""
         self._is_over = False
+        self._shots.begin_anew()
         # From here on a second request is refused, before anything is awaited.
-        current = asyncio.create_task(self._acquisition(settings or self.state.settings), name="acquisition")
+        current = asyncio.create_task(self._acquisition(work, settings), name="acquisition")
         current.add_done_callback(self._acquired)
         self._current = current
         # Only watched: the exposure belongs to the camera, not to the client.
@@ -232,12 +255,48 @@ class Camera:
         if not current.cancelled():
             current.result()
 
+    @property
+    def _is_busy(self) -> bool:
+        return self._current is not None and not self._current.done()
+
     def _require_free(self) -> None:
-        if self._current is not None and not self._current.done():
+        if self._is_busy:
             raise StateError(f"the camera is {self.state.phase.value}; abort first")
+        self.recovery.require_no_wait()
+        if self._series.pending:
+            raise StateError("the CCD holds an exposure that was not read out; read it or abort first")
+
+    async def stop(self) -> None:
+        """End the integration now, read out what was collected, and take no more images; return when all is done.
+
+        Without light that could be kept this is `abort`; idle it does nothing.
+
+        Raises:
+            StateError: if the timing script cannot end an integration early, or waits for a trigger.
+        """
+        if self._current is None or self._current.done():
+            return
+        if self.state.phase in (Phase.IDLE, Phase.PREPARING) and not self.state.exposures_done:
+            await self.abort("stopped")
+            return
+        self._shots.end_early()
+        await asyncio.wait([self._current])
+
+    async def until_idle(self, timeout: float | None = None) -> None:
+        """Wait until no images are being taken.
+
+        Raises:
+            TimeoutError: if that takes longer than ``timeout`` seconds.
+        """
+        await self.live.until(lambda state: not state.acquiring, timeout)
 
     async def abort(self, reason: str = "aborted") -> None:
         """Stop now and throw away what was not read; return when the hardware is safe. Idle: do nothing."""
+        self.recovery.give_up(reason)
+        if not self._is_busy and self._series.pending:
+            self._reason = reason
+            self._current = asyncio.create_task(self._discard(), name="discard")
+            self._current.add_done_callback(self._acquired)
         current = self._current
         if current is None or current.done():
             return
@@ -258,22 +317,36 @@ class Camera:
 
     # one acquisition
 
-    async def _acquisition(self, settings: ExposureSettings) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+    async def _take(self, settings: ExposureSettings) -> None:
+        await self._recover()
+        await self.recovery.catch_up()
+        await self._series.require_room(settings)
+        check_step(self.state.phase, Phase.PREPARING)
+        self._show_acquiring(Phase.PREPARING)
+        await self._series.take(settings)
+
+    async def _read(self) -> None:
+        self._show_acquiring(self.state.phase)
+        await self._series.read()
+
+    async def _discard(self) -> None:
+        async with self._turn:
+            await self._series.discard()
+        self._end(Outcome.ABORTED, f"Readout {self._reason}")
+
+    def _show_acquiring(self, phase: Phase) -> None:
+        self._began = asyncio.get_running_loop().time()
+        # In one step: no client may see Acquire without its state, or the state of the last time.
+        update(
+            self.live, acquiring=True, phase=phase, outcome=Outcome.NONE, message="Acquiring", images_done=0,
+            exposures_done=0,
+        )  # fmt: skip
+
+    async def _acquisition(self, work: Callable[[], Coroutine[Any, Any, None]], settings: ExposureSettings) -> None:
         try:
             async with self._turn:
-                await self._recover()
-                await self._series.require_room(settings)
-                began = loop.time()
-                # In one step: no client may see Acquire without its state, or the state of the last time.
-                check_step(self.state.phase, Phase.PREPARING)
-                update(
-                    self.live, acquiring=True, phase=Phase.PREPARING, outcome=Outcome.NONE, message="Acquiring",
-                    images_done=0, exposures_done=0,
-                )  # fmt: skip
-                await self._series.take(settings)
-            self._end(Outcome.DONE, f"Done, but {problem}" if (problem := self._series.publisher.problem) else "Done")
+                await work()
+            self._end(Outcome.DONE, self._done_message())
         except asyncio.CancelledError:
             is_regular = settings.image_mode is ImageMode.CONTINUOUS
             self._end(Outcome.DONE if is_regular else Outcome.ABORTED, f"Acquisition {self._reason}")
@@ -287,7 +360,13 @@ class Camera:
             raise
         finally:
             if self.state.acquiring:
-                await asyncio.sleep(began + _SHORTEST_ACQUIRE - loop.time())
+                await asyncio.sleep(self._began + _SHORTEST_ACQUIRE - asyncio.get_running_loop().time())
+
+    def _done_message(self) -> str:
+        if self._series.pending:
+            return "Integrated, the readout is pending"
+        done = "Stopped, what was collected is kept" if self._shots.is_ending else "Done"
+        return f"{done}, but {problem}" if (problem := self._series.publisher.problem) else done
 
     def _acquired(self, task: asyncio.Task[None]) -> None:
         """Whatever happened: the next acquisition can begin."""
@@ -303,7 +382,7 @@ class Camera:
         self._outcome = outcome
         if problem := self._shots.problem:
             outcome, message = Outcome.FAILED, f"{message}, but {problem}"
-        if self.state.phase is not Phase.IDLE:
+        if self.state.phase is not Phase.IDLE and not self._series.pending:
             enter(self.live, Phase.IDLE)
         image = replace(self.state.image, rate=0.0)
         update(self.live, outcome=outcome, message=message[:255], remaining=0.0, image=image)

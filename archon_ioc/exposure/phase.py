@@ -6,6 +6,8 @@ stateDiagram-v2
     IDLE --> PREPARING
     PREPARING --> INTEGRATING
     INTEGRATING --> READING
+    INTEGRATING --> PENDING: the charge stays on the CCD
+    PENDING --> READING
     READING --> FETCHING
     FETCHING --> SAVING
     FETCHING --> PREPARING: the next of several summed exposures
@@ -13,7 +15,8 @@ stateDiagram-v2
     SAVING --> WAITING: until the next image is due
     WAITING --> PREPARING
     SAVING --> IDLE
-    PREPARING --> ABORTING: also from INTEGRATING, READING, FETCHING, SAVING and WAITING
+    WAITING --> IDLE: no more is wanted
+    PREPARING --> ABORTING: also from INTEGRATING, PENDING, READING, FETCHING, SAVING and WAITING
     ABORTING --> IDLE
 ```
 """
@@ -27,6 +30,7 @@ class Phase(Enum):
     IDLE = "idle"
     PREPARING = "preparing"
     INTEGRATING = "integrating"
+    PENDING = "waiting to be read out"
     READING = "reading out"
     FETCHING = "fetching"
     SAVING = "saving"
@@ -46,11 +50,12 @@ class Outcome(Enum):
 STEPS: dict[Phase, frozenset[Phase]] = {
     Phase.IDLE: frozenset({Phase.PREPARING}),
     Phase.PREPARING: frozenset({Phase.INTEGRATING, Phase.ABORTING}),
-    Phase.INTEGRATING: frozenset({Phase.READING, Phase.ABORTING}),
+    Phase.INTEGRATING: frozenset({Phase.READING, Phase.PENDING, Phase.ABORTING}),
+    Phase.PENDING: frozenset({Phase.READING, Phase.ABORTING}),
     Phase.READING: frozenset({Phase.FETCHING, Phase.ABORTING}),
     Phase.FETCHING: frozenset({Phase.SAVING, Phase.PREPARING, Phase.ABORTING}),  # PREPARING: summed exposures
     Phase.SAVING: frozenset({Phase.PREPARING, Phase.WAITING, Phase.IDLE, Phase.ABORTING}),
-    Phase.WAITING: frozenset({Phase.PREPARING, Phase.ABORTING}),
+    Phase.WAITING: frozenset({Phase.PREPARING, Phase.IDLE, Phase.ABORTING}),
     Phase.ABORTING: frozenset({Phase.IDLE}),
 }
 """From each phase, the phases that may follow."""

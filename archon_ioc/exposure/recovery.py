@@ -59,22 +59,27 @@ class Recovery:
         for entry in self._untried:
             await self._try(entry)
 
-    async def recover(self) -> list[str]:
-        """Recover all that can be, and return the names of the files.
+    async def controllers(self) -> list[str]:
+        """Return the name of the controller of each exposure that is pending."""
+        await self._ledger.adopt()
+        return [entry.controller.name for entry in self._ledger.pending]
 
-        Raises:
-            StateError: if something is still pending, and why.
-        """
+    def leave(self) -> None:
+        """Leave what is pending to the next program."""
+        self._ledger.leave()
+
+    async def recover(self) -> tuple[list[str], list[str]]:
+        """Recover all that can be; return the names of the files, and what is still pending, with the reason."""
         await self._ledger.adopt()
         names: list[str] = []
         problems: list[str] = []
         for entry in self._ledger.pending:
             outcome = await self._try(entry)
-            names += outcome if isinstance(outcome, tuple) else ()
-            problems += [f"{entry}: {outcome}"] if isinstance(outcome, ArchonError) else []
-        if problems:
-            raise StateError("; ".join(problems))
-        return names
+            if isinstance(outcome, ArchonError):
+                problems.append(f"{entry}: {outcome}")
+            else:
+                names += outcome
+        return names, problems
 
     async def discard(self) -> None:
         """Give up all that is pending, and stop what is still being exposed for it."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from archon_ioc.errors import ReadoutError
+from archon_ioc.errors import ReadoutError, StateError
 from archon_ioc.exposure.journal import Entry
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.protocol.replies import TICK, BufferInfo, FrameStatus
@@ -26,10 +26,12 @@ def find(entry: Entry, backplane: str, frames: FrameStatus) -> BufferInfo | None
         frames: what its FRAME says now.
 
     Raises:
-        ReadoutError: if the frame cannot be in this controller any more, and why.
+        ReadoutError: if the controller cannot have the frame any more, and why.
+        StateError: if it is another controller.
     """
     if backplane != entry.controller.backplane:
-        raise ReadoutError(f"another controller answers: backplane {backplane}, not {entry.controller.backplane}")
+        # It may come back, and still have the frame.
+        raise StateError(f"another controller answers: backplane {backplane}, not {entry.controller.backplane}")
     seen = entry.frame.timestamp if entry.frame else entry.before.timer
     if frames.timer < seen:
         raise ReadoutError("the controller was restarted")

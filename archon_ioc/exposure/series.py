@@ -2,21 +2,24 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.config import SiteConfig
-from archon_ioc.errors import ArchonError, ReadoutError
+from archon_ioc.errors import ArchonError, ReadoutError, StateError
 from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.backlog import Backlog
-from archon_ioc.exposure.filing import FileSet, Filing
+from archon_ioc.exposure.filing import FileSet
+from archon_ioc.exposure.ledger import Account, Ledger
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.picture import Exposure, Shot, add, develop
 from archon_ioc.exposure.publisher import Publisher
 from archon_ioc.exposure.settings import ExposureSettings
-from archon_ioc.exposure.shots import Shots
+from archon_ioc.exposure.shots import Integrated, Shots
 from archon_ioc.exposure.state import CameraState, ImageState, enter, update
 from archon_ioc.exposure.unit import Unit
 from archon_ioc.image.geometry import PixelArray
@@ -31,15 +34,17 @@ class Series:
     """Takes images and gives them to clients and to the disk; the owner of what the camera's state says of them."""
 
     def __init__(
-        self, shots: Shots, filing: Filing, attributes: Attributes, live: Live[CameraState], site: SiteConfig
+        self, shots: Shots, ledger: Ledger, attributes: Attributes, live: Live[CameraState], site: SiteConfig
     ) -> None:
         self.publisher = Publisher(lambda images: update(live, queued=images))
         self._shots = shots
-        self._filing = filing
+        self._ledger = ledger
+        self._filing = ledger.filing
         self._attributes = attributes
         self._live = live
         self._site = site
         self._backlog = Backlog()
+        self._pending: tuple[_Image, Integrated] | None = None
 
     @property
     def _state(self) -> CameraState:
@@ -51,6 +56,8 @@ class Series:
         Raises:
             StateError: if a controller is not ready, or the files cannot be written.
         """
+        if not settings.readout and (settings.images, settings.num_exposures) != (1, 1):
+            raise StateError("without a readout there is one exposure at a time: ArchonReadout is No")
         acfs = await self._shots.check(settings)
         await self._filing.require_room(sum(_frame_bytes(acf, settings) for acf in acfs.values()))
 
@@ -60,23 +67,70 @@ class Series:
         Raises:
             ArchonError: if one failed; the scripts are stopped then, as far as possible.
         """
+        await self._safely(self._take_all(settings) if settings.readout else self._integrate(settings), settings)
+
+    @property
+    def pending(self) -> ExposureSettings | None:
+        """The settings of the exposure that is still on the CCD, None if there is none."""
+        return self._pending[0].settings if self._pending else None
+
+    async def read(self) -> None:
+        """Read out and save what is still on the CCD.
+
+        Raises:
+            ArchonError: if it failed; the scripts are stopped then, as far as possible.
+        """
+        if self._pending is None:
+            raise StateError("there is no readout pending")
+        image, done = self._pending
+        await self._safely(self._read(image, done), image.settings)
+
+    async def discard(self) -> None:
+        """Stop the scripts, and forget what is still on the CCD."""
+        self._pending = None
+        enter(self._live, Phase.ABORTING)
+        await self._shots.stop()
+        await self._ledger.close(asyncio.CancelledError(), self._stopped)
+
+    @property
+    def _stopped(self) -> list[str]:
+        return [unit.name for unit in self._shots.units if not unit.is_unsafe]
+
+    async def _safely(self, work: Coroutine[Any, Any, None], settings: ExposureSettings) -> None:
         try:
-            await self._take_all(settings)
+            await work
             await self._backlog.empty()
             if settings.array_callbacks:
                 await self.publisher.until_at_most(0 if settings.wait_for_plugins else 1)
         except BaseException as error:  # also cancellation: the hardware comes first
+            self._pending = None
             enter(self._live, Phase.ABORTING)
             await self._shots.stop()
-            await self._save_all_the_same(error)
+            try:
+                await self._save_all_the_same(error)
+            finally:
+                await self._ledger.close(error, self._stopped)
             raise
+        await self._ledger.close()
+
+    async def _integrate(self, settings: ExposureSettings) -> None:
+        image = self._new_image(settings)
+        done = await self._shots.expose(settings, image.account)
+        enter(self._live, Phase.PENDING)
+        image.account.is_waiting = True
+        self._pending = image, done
+
+    async def _read(self, image: "_Image", done: Integrated) -> None:
+        image.account.is_waiting = False
+        await self._shots.read(done, image.account, partial(self._collected, image))
+        self._pending = None
 
     async def _take_all(self, settings: ExposureSettings) -> None:
         loop = asyncio.get_running_loop()
         taken = 0
-        while settings.images is None or taken < settings.images:
+        while not self._shots.is_ending and (settings.images is None or taken < settings.images):
             began = loop.time()
-            await self._expose(_Image(settings, tuple(unit.name for unit in self._shots.units)))
+            await self._expose(self._new_image(settings.of_image(taken)))
             taken += 1
             if self._backlog.has_failed:
                 return
@@ -85,6 +139,11 @@ class Series:
             if taken != settings.images and (pause := began + settings.period - loop.time()) > 0:
                 enter(self._live, Phase.WAITING)
                 await self._shots.count_down(pause)
+
+    def _new_image(self, settings: ExposureSettings) -> "_Image":
+        files = FileSet()
+        account = Account(self._ledger, files, settings, self._attributes.cards())
+        return _Image(settings, tuple(unit.name for unit in self._shots.units), files, account)
 
     async def _save_all_the_same(self, error: BaseException) -> None:
         """Wait for what is being saved, after an error."""
@@ -98,10 +157,13 @@ class Series:
         update(self._live, exposures_done=0)
         for number in range(1, image.settings.num_exposures + 1):
             try:
-                await self._shots.take(image.settings, partial(self._collected, image))
+                await self._shots.take(image.settings, image.account, partial(self._collected, image))
             except ArchonError:
                 await self._save_rest(image, number)
                 raise
+            if self._shots.is_ending:
+                await self._save_rest(image, number)
+                return
 
     async def _collected(self, image: "_Image", unit: Unit, frame: Frame, moments: Moments) -> None:
         """Add a frame of one controller to its part of the image, which is handed on when it is whole."""
@@ -133,7 +195,7 @@ class Series:
         """Give a controller's part of a finished image to clients and to the disk."""
         settings = image.settings
         # Where files go is not a setting of the exposure: it holds at once.
-        own = replace(settings, files=self._filing.settings)
+        own = replace(settings, files=self._filing.settings_of(image.files))
         exposure = await asyncio.to_thread(develop, shot, replace(state, settings=own), self._site)
         image.quick_looks[unit.name] = exposure.facts.amplifiers
         update(self._live, quick_look=tuple(one for look in image.quick_looks.values() for one in look))
@@ -205,7 +267,8 @@ class _Image:
 
     settings: ExposureSettings
     controllers: tuple[str, ...]
-    files: FileSet = field(default_factory=FileSet)
+    files: FileSet
+    account: Account
     parts: dict[str, _Part] = field(init=False)
     quick_looks: dict[str, tuple[Amplifier, ...]] = field(init=False)
 

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_EXPOSURE = 36_000.0
 """Seconds; the timing script may allow less."""
+MOST_FLUSHES = 1000
 LARGEST_NUMBER = (1 << 31) - 1
 """Of what a record of 32 bits holds."""
 
@@ -140,6 +141,15 @@ class ExposureSettings:
     image_callbacks: bool = True
     wait_for_plugins: bool = True
     quick_look: bool = True
+    readout: bool = True
+    readout_delay: float = 0.0
+    exposure_type: str = ""  # none: what the FrameType says
+    image_type: str = ""  # its word for IMAGETYP
+    opens_shutter: bool = True
+    zero_time: bool = False
+    with_dark: bool = False
+    flush_count: int = 1
+    abort_flush: bool = False
     attributes_file: str = ""
     attributes_macros: str = ""
     header_file: str = ""
@@ -149,12 +159,33 @@ class ExposureSettings:
     @property
     def images(self) -> int | None:
         """How many images one Acquire takes, None for no end."""
-        return {ImageMode.SINGLE: 1, ImageMode.MULTIPLE: self.num_images}.get(self.image_mode)
+        images = {ImageMode.SINGLE: 1, ImageMode.MULTIPLE: self.num_images}.get(self.image_mode)
+        return 2 * images if images and self.adds_darks else images
 
     @property
     def takes_light(self) -> bool:
         """Whether the shutter opens."""
-        return self.frame_type is not FrameType.BACKGROUND
+        return self.opens_shutter and self.frame_type is not FrameType.BACKGROUND
+
+    @property
+    def adds_darks(self) -> bool:
+        """Whether a dark of the same length follows each image."""
+        return self.with_dark and self.takes_light
+
+    @property
+    def holds_charge(self) -> bool:
+        """Whether the readout does not follow the integration by itself."""
+        return not self.readout or self.readout_delay > 0
+
+    def of_image(self, number: int) -> Self:
+        """Return the settings of one image of an acquisition, counted from 0."""
+        if not (self.adds_darks and number % 2):
+            return self
+        return replace(self, frame_type=FrameType.BACKGROUND, exposure_type="dark", image_type="dark")
+
+    def effective(self) -> Self:
+        """Return the settings as an exposure uses them: a bias takes no time."""
+        return replace(self, seconds=0.0) if self.zero_time else self
 
     def changed(self, **changes: Any) -> Self:
         """Return a copy with other values.
@@ -167,17 +198,26 @@ class ExposureSettings:
         except ValueError as error:
             raise InputError(str(error)) from error
         new = replace(self, **changes | choices)
+        if "frame_type" in changes and "exposure_type" not in changes:  # it says all
+            new = replace(new, exposure_type="", image_type="", opens_shutter=True, zero_time=False)
         if not 0 <= new.seconds <= LONGEST_EXPOSURE:
             raise InputError(f"an exposure takes 0 to {LONGEST_EXPOSURE:g} s, not {new.seconds:g}")
+        if not 1 <= new.flush_count <= MOST_FLUSHES:
+            raise InputError(f"the CCD is flushed 1 to {MOST_FLUSHES} times, not {new.flush_count}")
         if min(new.num_images, new.num_exposures) < 1:
             raise InputError("there must be at least one image and one exposure")
-        if not all(0 <= time < math.inf for time in (new.period, new.shutter_open_delay, new.shutter_close_delay)):
+        if not all(0 <= time < math.inf for time in _times(new)):
             raise InputError("a time is a number of seconds from 0 on")
         if min(new.min_x, new.min_y, new.size_x, new.size_y) < 0:
             raise InputError("a window cannot be negative")
         if new.frame_type is FrameType.DBL_CORRELATION:
             raise InputError("the Archon samples each pixel twice by itself; choose Normal")
         return new
+
+
+def _times(settings: ExposureSettings) -> tuple[float, ...]:
+    delays = settings.shutter_open_delay, settings.shutter_close_delay, settings.readout_delay
+    return settings.period, *delays
 
 
 class SettingsFile:

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence, Set
+import math
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
@@ -12,6 +13,7 @@ from archon_ioc.acf.file import Acf
 from archon_ioc.driver.timing import Integration
 from archon_ioc.errors import LinkError, RejectedError, StateError
 from archon_ioc.exposure import moments
+from archon_ioc.exposure.ledger import Account
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.settings import ExposureSettings, TriggerMode
@@ -25,6 +27,8 @@ from archon_ioc.protocol.replies import BufferInfo, Frame
 log = logging.getLogger(__name__)
 
 _COUNTDOWN_PERIOD = 0.1
+_LAST_MOMENT = 0.5
+"""Seconds before its end from which on an integration is not ended early: the script must not read out already."""
 _COURSE = (Phase.READING, Phase.FETCHING, Phase.SAVING)
 
 T = TypeVar("T")
@@ -55,6 +59,8 @@ class Shots:
         self._shutter = shutter
         self._live = live
         self._is_wired = sync == "hardware" and len(units) > 1
+        self._is_ending = False
+        self._is_triggered = False
         self._stages: dict[str, Phase] = {}  # where each controller is that has not failed
 
     @property
@@ -77,6 +83,8 @@ class Shots:
         self._shutter.check(settings)
         if self._is_wired and settings.trigger_mode is TriggerMode.EXTERNAL:
             raise StateError("controllers that are synchronised by hardware do not listen to Trigger In")
+        if settings.holds_charge and settings.trigger_mode is TriggerMode.EXTERNAL:
+            raise StateError("an exposure that a trigger starts is read out at once")
         return found
 
     async def _checked(self, unit: Unit) -> Acf:
@@ -85,12 +93,22 @@ class Shots:
         except StateError as error:
             raise StateError(self._named(unit, str(error))) from error
 
-    async def take(self, settings: ExposureSettings, collected: Collected) -> None:
+    async def take(self, settings: ExposureSettings, account: Account, collected: Collected) -> None:
         """Integrate, read out and fetch once. If this fails or is cancelled, call `stop`.
 
         Raises:
-            ArchonError: if it could not be done; after an integration with several controllers those that have
-                failed are named, and the others' frames were handed on.
+            ArchonError: as `read`.
+        """
+        done = await self.expose(settings, account)
+        if settings.readout_delay:
+            await self.hold(settings.readout_delay)
+        await self.read(done, account, collected)
+
+    async def expose(self, settings: ExposureSettings, account: Account) -> "Integrated":
+        """Integrate once, for `read`. If this fails or is cancelled, call `stop`.
+
+        Raises:
+            ArchonError: if it could not be done.
         """
         if self._live.value.phase is not Phase.PREPARING:  # the first shot finds it so
             enter(self._live, Phase.PREPARING)
@@ -98,28 +116,64 @@ class Shots:
         await self._shutter.prepare(settings)
         integration = self._integration(settings)
         await self._each(lambda unit: unit.prepare(integration))
+        await account.begin(self.units, self._seconds(settings))
         await self._begin(integration)
         enter(self._live, Phase.INTEGRATING)
-        started = await self._integrate(settings)
-        waiting = set[str]() if integration.readout else await self._read_early()
-        done = _Done(started, self._seconds(settings), waiting)
+        return await self._integrate(settings, integration)
+
+    async def hold(self, seconds: float) -> None:
+        """Leave the charge on the CCD for a while."""
+        enter(self._live, Phase.PENDING)
+        await self.count_down(seconds)
+
+    async def read(self, done: "Integrated", account: Account, collected: Collected) -> None:
+        """Read out and fetch what was integrated. If this fails or is cancelled, call `stop`.
+
+        Raises:
+            ArchonError: if it could not be done; with several controllers those that have failed are named, and the
+                others' frames were handed on.
+        """
+        waiting = await self._read_early() if done.waits else set[str]()
         self._stages = {unit.name: Phase.READING for unit in self.units}
         enter(self._live, Phase.READING)
-        await self._each(lambda unit: self._finish(unit, done, collected))
+        await self._each(lambda unit: self._finish(unit, replace(done, waits=unit.name in waiting), account, collected))
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether `end_early` was called: what was begun is finished, and no more."""
+        return self._is_ending
+
+    def end_early(self) -> None:
+        """End the integration now and keep the light; `begin_anew` ends that.
+
+        Raises:
+            StateError: if there is no light yet, or a script cannot read out early.
+        """
+        if self._live.value.phase is Phase.INTEGRATING:
+            if self._is_triggered:
+                raise StateError("there is no light to keep before the trigger; abort")
+            for unit in self.units:
+                unit.require_readout()
+        self._is_ending = True
+
+    def begin_anew(self) -> None:
+        """Forget `end_early`."""
+        self._is_ending = False
 
     def reach(self, unit: Unit, phase: Phase) -> None:
         """Show how far a controller is: the camera is where the last one is, while it has not failed."""
         self._stages[unit.name] = phase
         self._show_stage()
 
-    async def count_down(self, seconds: float) -> None:
-        """Wait, and show how long still."""
+    async def count_down(self, seconds: float) -> float:
+        """Wait, and show how long still; return what is left where `end_early` ends it."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        while (left := end - loop.time()) > 0:
+        while (left := end - loop.time()) > 0 and not (self._is_ending and left > _LAST_MOMENT):
             update(self._live, remaining=left)
             await asyncio.sleep(min(left, _COUNTDOWN_PERIOD))
         update(self._live, remaining=0.0)
+        return max(left, 0.0)
 
     async def stop(self) -> None:
         """Stop the scripts that do something for us; if that fails, `is_unsafe` and `problem` say so."""
@@ -143,7 +197,8 @@ class Shots:
     def _integration(self, settings: ExposureSettings) -> Integration:
         """What the scripts are to do. Where we move the shutter, they wait for us with the readout."""
         if not self._shutter.is_moved_by_host(settings):
-            return Integration(settings.seconds, triggered=settings.trigger_mode is TriggerMode.EXTERNAL)
+            is_triggered = settings.trigger_mode is TriggerMode.EXTERNAL
+            return Integration(settings.seconds, not settings.holds_charge, is_triggered)
         longer = settings.shutter_open_delay + settings.shutter_close_delay
         return Integration(settings.seconds + longer, readout=False)
 
@@ -177,23 +232,27 @@ class Shots:
             return everybody
         return {name for name, is_held in held.items() if not is_held}
 
-    async def _integrate(self, settings: ExposureSettings) -> datetime | None:
-        """Wait while light is collected, and return when that began; None if a trigger did it."""
-        if settings.trigger_mode is TriggerMode.EXTERNAL:
+    async def _integrate(self, settings: ExposureSettings, integration: Integration) -> "Integrated":
+        """Wait while light is collected."""
+        seconds = self._seconds(settings)
+        self._is_triggered = settings.trigger_mode is TriggerMode.EXTERNAL
+        if self._is_triggered:
             await first(unit.frame_start() for unit in self.units)
-            return None
+            return Integrated(None, seconds, waits=False)
+        due = asyncio.get_running_loop().time() + seconds if integration.readout else math.inf
         async with self._shutter.opened(settings):
             started = datetime.now(UTC)
-            await self.count_down(settings.seconds)
-        return started
+            left = await self.count_down(settings.seconds)
+        return Integrated(started, seconds, waits=left > 0 or not integration.readout, left=left, due=due)
 
-    async def _finish(self, unit: Unit, done: "_Done", collected: Collected) -> None:
+    async def _finish(self, unit: Unit, done: "Integrated", account: Account, collected: Collected) -> None:
         """Do one controller's part after the integration."""
         try:
-            if unit.name in done.waiting:
-                await unit.read_early()
+            if done.waits and not await unit.read_early(done.due - _LAST_MOMENT):
+                done = replace(done, left=0.0)
             info = await unit.read_out()
             moment = done.moments(unit, info)
+            await account.read_out(unit, info, moment)
             await unit.rest()
             self.reach(unit, Phase.FETCHING)
             await collected(unit, await unit.fetch(info), moment)
@@ -218,14 +277,22 @@ async def _succeeds(work: Awaitable[None]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
-    """An integration that is over: when it was started, None by a trigger, and whose script waits to read it out."""
+class Integrated:
+    """An integration that is over: when it was started, None by a trigger, and how long it was to be.
+
+    ``waits``: the script has to be told to read it out. ``left`` seconds before the time it was ended early; at
+    ``due``, by the clock of the loop, the script would have read out by itself.
+    """
 
     started: datetime | None
-    seconds: float
-    waiting: Set[str]
+    planned: float
+    waits: bool
+    left: float = 0.0
+    due: float = math.inf
 
     def moments(self, unit: Unit, info: BufferInfo) -> Moments:
+        """Return begin and end of the integration of a frame."""
+        seconds = round(self.planned - self.left, 3)
         if self.started is None:
-            return moments.of_triggered(unit.state, self.seconds, info)
-        return moments.of_started(self.started, self.seconds, unit.start, info)
+            return moments.of_triggered(unit.state, seconds, info)
+        return moments.of_started(self.started, seconds, unit.start, info)

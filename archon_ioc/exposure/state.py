@@ -115,6 +115,11 @@ def update(live: Live[CameraState], **changes: Any) -> None:
     live.set(replace(live.value, **changes))
 
 
+def set_array_counter(live: Live[CameraState], count: int) -> None:
+    """Set the number of images counted so far."""
+    update(live, image=replace(live.value.image, counter=count))
+
+
 def enter(live: Live[CameraState], phase: Phase) -> None:
     """Take a step of the table of phases."""
     check_step(live.value.phase, phase)

@@ -1,12 +1,14 @@
 """Unit: one controller's part in the exposures of a camera."""
 
+import asyncio
 import logging
+import math
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ConfigState, ControllerState
 from archon_ioc.driver.timing import Integration
-from archon_ioc.errors import LinkError, RejectedError, StateError
+from archon_ioc.errors import LinkError, ReadoutError, RejectedError, StateError
 from archon_ioc.exposure.patience import Patience
 from archon_ioc.protocol.enums import Power
 from archon_ioc.protocol.replies import BufferInfo, Frame, FrameStatus
@@ -133,14 +135,40 @@ class Unit:
         """
         await self.controller.timing.frame_start(self.start)
 
-    async def read_early(self) -> None:
-        """Read out what was integrated, where the script waits for that; a lost link is waited for.
+    def require_readout(self) -> None:
+        """Refuse what needs a script that reads out when it is told to.
 
         Raises:
-            ArchonError: if that is not possible.
+            StateError: if it reads out by itself.
         """
-        await self.controller.timing.until_up()
-        await self.controller.timing.read_early()
+        if self.controller.timing.script().readout is None:
+            raise StateError("this timing script cannot end an integration early; abort throws the image away")
+
+    async def read_early(self, latest: float = math.inf) -> bool:
+        """Read out what was integrated, where the script waits for that or still integrates; wait for a lost link.
+
+        Return False where that takes until ``latest``, by the clock of the loop: a script that integrates will then
+        have read out by itself.
+
+        Raises:
+            ArchonError: if it is not possible.
+        """
+        timing, loop = self.controller.timing, asyncio.get_running_loop()
+        while True:
+            await timing.until_up()
+            if loop.time() >= latest:
+                return False
+            try:
+                await self._require_same_life()
+                await timing.read_early()
+            except LinkError as error:
+                log.warning("%s: the link is lost before a readout: %s", self.name, error)
+            else:
+                return True
+
+    async def _require_same_life(self) -> None:
+        if (await self.controller.get_frame()).timer < self.start.timer:
+            raise ReadoutError("the controller was restarted, the image is lost")
 
     async def prepare_readout(self) -> None:
         """Hold the cores with everything set for `begin` to read out what was integrated.

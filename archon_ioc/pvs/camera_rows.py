@@ -9,7 +9,7 @@ from archon_ioc.exposure.operations import Operations, heater_target
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.picture import ccd_temperature
 from archon_ioc.exposure.settings import LONGEST_EXPOSURE, FrameType, ImageMode, ShutterMode, TriggerMode
-from archon_ioc.exposure.state import CameraState
+from archon_ioc.exposure.state import CameraState, set_array_counter
 from archon_ioc.pvs.array_rows import (
     COLOR_MODES,
     CONTROLLER_GROUP,
@@ -37,6 +37,7 @@ CAMERA_PORT, IMAGE_PORT = "ARCHON", "Image1"
 _PHASES = {
     Phase.PREPARING: "Initializing",
     Phase.INTEGRATING: "Acquire",
+    Phase.PENDING: "Waiting",
     Phase.READING: "Readout",
     Phase.FETCHING: "Readout",
     Phase.SAVING: "Saving",
@@ -138,7 +139,7 @@ ACQUISITION_ROWS: tuple[CameraPv, ...] = (
         doc="Images since it was set to 0",
         group=EXPOSURE_GROUP,
         read=lambda s: s.image.counter,
-        put=lambda o, value: o.camera.set_array_counter(value),
+        put=lambda o, value: set_array_counter(o.camera.live, value),
     ),
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ import pytest
 from archon_ioc.errors import ArchonError, InputError, ReadoutError, SaveError, StateError
 from archon_ioc.exposure.phase import STEPS, Outcome, Phase
 from archon_ioc.exposure.settings import ImageMode
+from archon_ioc.exposure.state import set_array_counter
 from archon_ioc.protocol.enums import Power
 
 # A good acquisition
@@ -61,7 +62,7 @@ async def test_numbers_count_up(bench) -> None:
         await bench.good()
         image = bench.camera.state.image
         assert (image.unique_id, image.counter, image.width, image.height) == (n, n, 48, 40)
-    bench.camera.set_array_counter(0)
+    set_array_counter(bench.camera.live, 0)
     await bench.good()
     assert (bench.camera.state.image.unique_id, bench.camera.state.image.counter) == (4, 1)
 
@@ -259,7 +260,10 @@ async def test_a_command_that_is_rejected(bench, command: str) -> None:
     assert bench.camera.state.outcome is Outcome.FAILED
     assert f"rejected '{command}" in bench.camera.state.message
     bench.assert_resting()
-    await bench.good()
+    was_whole = command in ("LOCK1", "FETCHA")
+    await bench.camera.acquire()
+    assert bench.camera.state.message == "Done"
+    assert len(bench.files) == 1 + was_whole, "a frame that is still in its buffer is saved before the next exposure"
 
 
 async def test_the_image_survives_when_idle_clearing_is_rejected(bench) -> None:

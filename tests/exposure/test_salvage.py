@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from archon_ioc.errors import ReadoutError
+from archon_ioc.errors import ReadoutError, StateError
 from archon_ioc.exposure.files import Naming
 from archon_ioc.exposure.journal import Entry, Snapshot
 from archon_ioc.exposure.moments import Moments
@@ -83,7 +83,7 @@ def test_a_frame_that_was_seen_and_replaced_is_lost(other: BufferInfo, words: st
 
 
 def test_another_controller_has_no_frame_of_this_one() -> None:
-    with pytest.raises(ReadoutError, match="another controller answers: backplane 0002, not 0001"):
+    with pytest.raises(StateError, match="another controller answers: backplane 0002, not 0001"):
         find(ENTRY, "0002", AFTER)
 
 

@@ -181,7 +181,8 @@ async def test_the_link_is_lost_in_every_fetch(bench) -> None:
     assert bench.camera.state.outcome is Outcome.FAILED
     cutting.cancel()
     bench.sim.faults.clear()
-    await bench.until(lambda state: state.controller.is_up)
+    await bench.until(lambda state: state.controller.is_up and state.journal.pending == 0)
+    assert bench.files == ["archon_0001.fits"]  # recovered
     await bench.good()
 
 
