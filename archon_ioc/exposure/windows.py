@@ -89,14 +89,12 @@ class Windows:
             # The whole size is kept as such: another configuration may have another one.
             changes[name] = 0 if name.startswith("size") and value == full else value
         settings = state.settings.changed(**changes)
-        if settings == state.settings and (state.window[0], state.window[2]) != (0, 0):
-            return
         rows = self._rows(settings.min_y, settings.size_y) if changes.keys() & {"min_y", "size_y"} else {}
-        if state.keeps_whole and not rows:
+        if state.keeps_whole and not rows and settings != state.settings:
             raise InputError("a window is possible only where the whole frame is one CCD")
-        if rows:
+        if new := {name: own for name, own in rows.items() if not self._is_set(name, own)}:
             async with self._camera.undisturbed():
-                await self._apply(rows)
+                await self._apply(new)
         self._camera.change(**changes)
 
     def _rows(self, min_y: int, size_y: int) -> dict[str, Changes]:
@@ -104,6 +102,10 @@ class Windows:
         found = {name: lines_to_read(c.status, min_y, size_y) for name, c in self._controllers.items()}
         exact = {name: changes for name, changes in found.items() if changes is not None}
         return dict(exact) if len(exact) == len(found) else {}
+
+    def _is_set(self, name: str, changes: Changes) -> bool:
+        window = self._controllers[name].status.window
+        return window is not None and changes.items() <= asdict(window).items()
 
     async def _apply(self, changes: Mapping[str, Changes], *, reset: bool = False) -> None:
         units = self._controllers

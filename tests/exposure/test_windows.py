@@ -143,6 +143,20 @@ async def test_a_region_is_given_in_any_order(bench) -> None:
     assert (await picture(bench)).shape[0] == 12
 
 
+async def test_a_region_is_left_out_on_the_ccd_again_after_another_configuration(bench) -> None:
+    await bench.operations.windows.set_region(min_y=5, size_y=9)
+    told = len(bench.device.commands)
+    await bench.operations.windows.set_region(size_y=9)
+    written = [command for command in bench.device.commands[told:] if command.startswith(("WCONFIG", "APPLY"))]
+    assert written == [], "that is set already"
+    await bench.controller.set_window(reset=True)
+    await bench.until(lambda state: state.controller.window == state.controller.default_window)
+    assert bench.camera.state.window[1::2] == (5, 9), "what is read is cut"
+    assert (await picture(bench)).shape[0] == 9
+    await bench.operations.windows.set_region(min_y=5)
+    assert bench.controller.status.window.lines == 9
+
+
 async def test_a_region_outside_the_image(bench) -> None:
     before = bench.camera.state.window
     for name, value in (("min_y", 33), ("size_x", 0), ("min_x", -1), ("size_y", 34)):
@@ -228,6 +242,7 @@ async def test_rows_of_several_ccds_are_left_out_together(benches: Benches) -> N
         assert bench.camera.state.window == (0, 5, 80, 9)
         with pytest.raises(InputError, match="only where the whole frame is one CCD"):
             await bench.operations.windows.set_region(min_x=5)
+        await bench.operations.windows.set_region(min_x=0, size_x=80)  # as it is
         bench.camera.change(seconds=0.0)
         await bench.camera.acquire()
         assert bench.controller.status.frames.newest.height == 9
