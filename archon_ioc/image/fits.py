@@ -177,8 +177,9 @@ def _cards(unit: Unit) -> list[fits.Card]:
 
 def _card(card: Card) -> fits.Card:
     """The card with as much of its comment as its line has room for; long text goes on in further lines."""
-    image = fits.Card(card.keyword, card.value).image
+    value = " " if card.value == "" else card.value  # of '' astropy cannot tell where it ends
+    image = fits.Card(card.keyword, value).image
     if len(image) > _CARD_LENGTH:
-        return fits.Card(card.keyword, card.value, card.comment)
+        return fits.Card(card.keyword, value, card.comment)
     room = _CARD_LENGTH - len(image.rstrip()) - len(" / ")
-    return fits.Card(card.keyword, card.value, card.comment[: max(room, 0)])
+    return fits.Card(card.keyword, value, card.comment[: max(room, 0)])
