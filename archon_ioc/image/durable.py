@@ -22,7 +22,7 @@ def new_file(path: Path) -> Generator[BinaryIO]:
         FileExistsError: if a file has the name.
         OSError: if it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with part.open("wb") as file:
             yield file

@@ -126,11 +126,6 @@ def crop(array: PixelArray, x: int, y: int, width: int, height: int) -> PixelArr
     return array[y : y + height, x : x + width]
 
 
-def flip(array: PixelArray, reverse_x: bool, reverse_y: bool) -> PixelArray:
-    """Return the array as a view with its columns, its rows or both in reverse order."""
-    return array[:: -1 if reverse_y else 1, :: -1 if reverse_x else 1]
-
-
 def accumulate(total: npt.NDArray[np.uint32] | None, array: PixelArray) -> npt.NDArray[np.uint32]:
     """Return ``total`` with ``array`` added in place; a new total from None. Pixels stop at the highest number.
 

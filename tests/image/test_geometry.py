@@ -204,17 +204,6 @@ def test_crop_refuses_what_is_not_inside(window: tuple[int, int, int, int]) -> N
         geometry.crop(marked(1, FrameMode.TOP, 5, 4), *window)
 
 
-@pytest.mark.parametrize("reverse_x", [False, True])
-@pytest.mark.parametrize("reverse_y", [False, True])
-def test_flip_turns_columns_and_rows(reverse_x: bool, reverse_y: bool) -> None:
-    frame = marked(1, FrameMode.TOP, 3, 2)
-    flipped = geometry.flip(frame, reverse_x, reverse_y)
-    for y in range(2):
-        for x in range(3):
-            assert flipped[y, x] == frame[1 - y if reverse_y else y, 2 - x if reverse_x else x]
-    assert np.shares_memory(flipped, frame)
-
-
 def test_exposures_are_added_up_to_the_highest_number() -> None:
     total = geometry.accumulate(None, np.array([[1, 65535]], np.uint16))
     assert total.dtype == np.uint32
