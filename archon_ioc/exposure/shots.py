@@ -19,7 +19,7 @@ from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.settings import ExposureSettings, TriggerMode
 from archon_ioc.exposure.shutter import Shutter
 from archon_ioc.exposure.state import CameraState, enter, update
-from archon_ioc.exposure.together import first, together
+from archon_ioc.exposure.together import first, side_by_side, together
 from archon_ioc.exposure.unit import Unit
 from archon_ioc.live import Live
 from archon_ioc.protocol.replies import BufferInfo, Frame
@@ -252,8 +252,7 @@ class Shots:
                 done = replace(done, left=0.0)
             info = await unit.read_out()
             moment = done.moments(unit, info)
-            await account.read_out(unit, info, moment)
-            await unit.rest()
+            await side_by_side(account.read_out(unit, info, moment), unit.rest())
             self.reach(unit, Phase.FETCHING)
             await collected(unit, await unit.fetch(info), moment)
         except BaseException:

@@ -46,6 +46,17 @@ async def first(works: Iterable[Coroutine[Any, Any, None]]) -> None:
         task.result()
 
 
+async def side_by_side(*works: Coroutine[Any, Any, object]) -> None:
+    """Do all at the same time, each to its end; a cancellation cancels all.
+
+    Raises:
+        ArchonError: that of the first one that failed.
+    """
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
 async def finished(work: Awaitable[None]) -> None:
     """Do work that must not be cut short; a cancellation is delivered when it is done."""
     task = asyncio.ensure_future(work)

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 _FETCH_TRIES = 3
 _UNSETTLED = (ConfigState.LOADING, ConfigState.APPLYING, ConfigState.ERROR)
+_FRESH = 0.1
+"""Seconds for which a STATUS is good enough to begin an exposure: it has been read after the last readout."""
 _STOP_SECONDS = 10.0
 """How long stopping the script may take: it waits for what the controller does before, APPLYMOD takes 1.5 s."""
 _HASTY = 2.0
@@ -38,6 +40,7 @@ class Unit:
         self._unsafe = False  # … and could not be told to stop
         self._problem = ""
         self._fetching = False
+        self._looked_at = -math.inf  # when STATUS was read for its power, by the loop's clock
 
     @property
     def name(self) -> str:
@@ -100,7 +103,8 @@ class Unit:
             StateError: with what STATUS says now.
             ReadoutError: if the link is lost and does not come back.
         """
-        await self._look_at_power()
+        if asyncio.get_running_loop().time() - self._looked_at > _FRESH:
+            await self._look_at_power()
         if problem := power_problem(self.state):
             raise StateError(problem)
 
@@ -109,6 +113,7 @@ class Unit:
             await self.controller.get_device_status()
         except (LinkError, RejectedError):
             await self.controller.timing.until_up()  # a new link begins with STATUS
+        self._looked_at = asyncio.get_running_loop().time()
 
     async def prepare(self, integration: Integration) -> None:
         """Hold the cores with everything set for an exposure.

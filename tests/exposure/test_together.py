@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from archon_ioc.errors import ArchonError, ControllersError, LinkError, SaveError
-from archon_ioc.exposure.together import finished, first, together
+from archon_ioc.exposure.together import finished, first, side_by_side, together
 
 
 async def settled() -> None:
@@ -132,3 +132,25 @@ async def test_what_must_be_finished_is() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert work.is_over
+
+
+async def test_side_by_side_each_goes_to_its_end_and_the_first_error_is_told() -> None:
+    works = [Work(error=SaveError("a", "full")), Work(error=LinkError("lost")), Work()]
+    done = asyncio.create_task(side_by_side(*(work() for work in works)))
+    for work in reversed(works):
+        await settled()
+        assert not done.done()
+        work.released.set()
+    with pytest.raises(SaveError, match="full"):
+        await done
+    assert all(work.is_over for work in works)
+
+
+async def test_side_by_side_a_cancellation_cancels_all() -> None:
+    works = [Work(), Work()]
+    done = asyncio.create_task(side_by_side(*(work() for work in works)))
+    await settled()
+    done.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await done
+    assert all(work.is_over for work in works)
