@@ -109,6 +109,21 @@ async def test_a_shutter_of_another_ioc(groups: Groups, fake_shutter, sync: str)
             assert len(set(group.starts)) == 1
 
 
+@pytest.mark.parametrize("sync", ["host", "hardware"])
+async def test_a_stop_keeps_the_light_of_all(groups: Groups, sync: str) -> None:
+    async with groups(3, sync=sync) as group:
+        client = group.start(seconds=100.0)
+        await group.until(lambda state: state.phase is Phase.INTEGRATING and 0 < state.remaining < 99.9)
+        await group.camera.stop()
+        await client
+        assert len(group.files) == 3
+        assert len({group.header(name)["EXPTIME"] for name in group.files}) == 1
+        assert group.header(group.files[0])["EXPTIME"] < 10
+        if sync == "hardware":
+            assert len(set(group.starts)) == 1
+        await group.good(2)
+
+
 async def test_trigger_in_and_hardware_do_not_go_together(groups: Groups) -> None:
     async with groups(sync="hardware") as group:
         group.camera.change(trigger_mode=TriggerMode.EXTERNAL)
