@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import IntFlag
+from enum import IntEnum
 
 
-class Bit(IntFlag):
-    """The control bits of a state, in the order of ``STATEn/CONTROL`` (manual, timing states)."""
+class Bit(IntEnum):
+    """The control bits of a state, in the order of ``STATEn/CONTROL`` (manual, timing states).
+
+    Not an IntFlag, whose operators are far slower than those of numbers.
+    """
 
     INT = 1
     FRAME = 2

@@ -115,7 +115,7 @@ class Operator:
         return [
             f"line=LINE{timing.line} {device.applied.keys.get(f'LINE{timing.line}', '')}",
             f"routine={timing.routine}",
-            f"held={timing.is_held:d} integrating={timing.is_integrating:d} tick={timing.tick}",
+            f"held={timing.is_held:d} integrating={timing.is_integrating:d} tick={timing.tick} late={timing.late:.3f}",
             f"frame={frames.frame} buffer={frames.write_buffer} lines={buffer.lines} pixels={buffer.pixels}"
             f" complete={buffer.complete:d} locked={frames.locked}",
             " ".join(f"{name}={value}" for name, value in timing.parameters.items()),

@@ -1,6 +1,7 @@
 """SimServer: a simulated controller on a TCP port."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Coroutine
 from dataclasses import KW_ONLY, dataclass, field
@@ -16,6 +17,9 @@ from archon_ioc.sim.listener import Listener
 from archon_ioc.sim.scene import Scene, StarField
 from archon_ioc.sim.session import HungUpError, Session
 
+log = logging.getLogger(__name__)
+
+_LATE_SECONDS = 1.0
 _TICK_SECONDS = 0.4  # the device is brought up to date so often, also when nobody asks it
 
 
@@ -62,6 +66,7 @@ class SimServer:
         self._listener = Listener(self._serve)
         self._control = Listener(self._serve_operator)
         self._boots = self.device.boots
+        self._told_late = False
 
     @property
     def faults(self) -> Faults:
@@ -104,7 +109,19 @@ class SimServer:
             if self.device.boots != self._boots:
                 self._boots = self.device.boots
                 self._listener.cut()
-            await asyncio.sleep(_TICK_SECONDS)
+            await asyncio.sleep(self._pause())
+
+    def _pause(self) -> float:
+        """Return the seconds until the device is looked at again: a script that lags behind needs all the time."""
+        late = self.device.timing.late
+        if late < _TICK_SECONDS:
+            self._told_late = False
+        elif late > _LATE_SECONDS and not self._told_late:
+            self._told_late = True
+            log.warning(
+                "port %d: the script takes longer to execute than it lasts, it runs %.1f s late", self.port, late
+            )
+        return 0.0 if late else _TICK_SECONDS
 
     async def _serve(self, client: socket.socket) -> None:
         if self.refuses and self._places.locked():

@@ -14,7 +14,7 @@ from archon_ioc.sim.imager import Imager
 
 _LOAD_TICKS = 200  # between two loads of LOADPARAMS; the idle loop looks about every 100 ticks
 _LONGEST_HURRY = round(36_000 / TICK)
-_PATIENCE = 3000  # instructions stepped through at once: about 10 ms
+_PATIENCE = 2000  # instructions stepped through at once, which takes some milliseconds
 _FRAME_PERIOD = round(0.01 / TICK)  # of frames that take no time
 _EMPTY = Program((), MappingProxyType({}), MappingProxyType({}), MappingProxyType({}))
 
@@ -37,6 +37,7 @@ class Timing:
         self._settled = False
         self._pause_until = 0
         self._skipped = 0
+        self._late = 0
         self.is_clocked = True
         """Whether there is a clock; without one nothing is executed."""
 
@@ -49,6 +50,11 @@ class Timing:
     def skipped(self) -> float:
         """By how many seconds the controller's clock has jumped ahead."""
         return self._skipped * TICK
+
+    @property
+    def late(self) -> float:
+        """By how many seconds the script lags behind because it cannot be executed in time."""
+        return self._late * TICK
 
     @property
     def tick(self) -> int:
@@ -145,6 +151,7 @@ class Timing:
         else:
             until = max(now - self._offset, self._core.tick)
             self._follow(self._core.advance(until, patience=_PATIENCE))
+            self._late = until - self._core.tick
 
     def _restart(self, at: float) -> None:
         """Reset the cores, and let them run unless something holds them."""

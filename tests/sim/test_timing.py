@@ -224,3 +224,12 @@ def test_without_time_the_idle_script_does_not_move_the_clock() -> None:
     for n in range(10):
         bench.timing.advance(2 + n + before)
     assert bench.timing.skipped == before
+
+
+def test_a_script_that_counts_too_much_runs_late_and_catches_up() -> None:
+    bench = Bench(SLOW.with_value("LINE5", "X; Rows++"))
+    bench.timing.advance(0.0002)
+    assert bench.timing.late > 0
+    for _ in range(50):
+        bench.timing.advance(0.0002)
+    assert (bench.timing.late, bench.timing.tick) == (0, 20_000)
