@@ -31,6 +31,7 @@ from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS, IocState
 from archon_ioc.pvs.file_rows import FITS_ROWS
 from archon_ioc.pvs.quicklook_rows import QUICK_LOOK_ROWS
+from archon_ioc.pvs.recovery_rows import RECOVERY_ROWS
 from archon_ioc.pvs.render import Table
 from archon_ioc.pvs.row import Pixels, Pv
 from archon_ioc.pvs.source import OwnPvs
@@ -45,6 +46,8 @@ _UNIT_ROWS = (*CONTROLLER_ROWS, *WINDOW_ROWS)
 """What there is of each of several controllers by its name, and of the one that leads with the camera."""
 _FRAME_PIXELS = 1 << 24
 """Pixels of image1:ArrayData where neither the site file nor an ACF tells: 4096 x 4096."""
+
+_CAMERA_ROWS = (*QUICK_LOOK_ROWS, *CAMERA_ROWS, *RECOVERY_ROWS, *WINDOW_MODE_ROWS)
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def _tables(site: SiteConfig, camera: Camera, state: Live[IocState], pixels: Pix
         Table(names.camera, _UNIT_ROWS, camera.controller.live, operations, _is_up),
         *_unit_tables(camera, operations),
         # … and so must the quick look, which therefore comes first.
-        Table(names.camera, (*QUICK_LOOK_ROWS, *CAMERA_ROWS, *WINDOW_MODE_ROWS), live, operations, _is_linked),
+        Table(names.camera, _CAMERA_ROWS, live, operations, _is_linked),
         Table("", IOC_ROWS, state, operations),
     ]
 

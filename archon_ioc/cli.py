@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from archon_ioc.driver.connection import connect
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState, Progress, Step
 from archon_ioc.driver.timing import readout_progress
-from archon_ioc.errors import ArchonError
+from archon_ioc.errors import ArchonError, StateError
 from archon_ioc.export.files import stale, write
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.phase import Phase
@@ -163,6 +163,61 @@ async def _power_on(controller: ArchonController) -> None:
     await controller.write_config(controller.status.config_file, applyall=True, poweron=True)
 
 
+@main.command()
+@click.option("--discard", is_flag=True, help="Give up what is pending instead.")
+@site_options
+def recover(discard: bool, simulate: bool, log_level: str, **chosen: Any) -> None:
+    """Fetch and write what was exposed and is not on the disk, without EPICS, and print the names of its files."""
+    if simulate:
+        raise click.UsageError("a new simulated controller has no frames")
+    app.start_logging(log_level)
+    app.run_until_stopped(_recover(_site(**chosen), discard))
+
+
+async def _recover(site: SiteConfig, discard: bool) -> None:
+    controllers = app.make_controllers(site)
+    recovery = Camera(controllers, site).recovery
+    try:
+        pending = await recovery.controllers()
+        if discard:
+            await recovery.discard()
+            click.echo(f"discarded {len(pending)}" if pending else "nothing is pending")
+            return
+        if not pending:
+            click.echo("nothing is pending")
+            return
+        async with AsyncExitStack() as stack:
+            wanted = [one for one in controllers if one.name in pending]
+            await together({one.name: stack.enter_async_context(one) for one in wanted})
+            async with _shown(wanted):
+                names, problems = await recovery.recover()
+        for name in names:
+            click.echo(name)
+        if problems:
+            raise StateError("; ".join(problems))
+    finally:
+        recovery.leave()
+
+
+@asynccontextmanager
+async def _shown(controllers: Sequence[ArchonController]) -> AsyncGenerator[None]:
+    """Show a progress bar of each fetch, where somebody looks."""
+
+    async def show(controller: ArchonController) -> None:
+        async for state in controller.live.watch():
+            if state.fetch:
+                click.echo(f"\r{state.name}: {_bar(state.fetch):<60}\r", nl=False, err=True)
+
+    showing = [asyncio.create_task(show(one)) for one in controllers if sys.stderr.isatty()]
+    try:
+        yield
+    finally:
+        for task in showing:
+            task.cancel()
+        if showing:
+            await asyncio.wait(showing)
+
+
 @asynccontextmanager
 async def _running(camera: Camera) -> AsyncGenerator[None]:
     """Run the camera for the length of the block. However often it is told to stop, the hardware is stopped first."""
@@ -256,9 +311,12 @@ def _progress(state: CameraState) -> str:
     if step and step.step is Step.READING_BACK:
         return f"{step.step.value} the configuration, {step.done} lines"  # nobody knows how many there are
     if step:
-        bar = "#" * int(step.percent / 4)
-        return f"{step.step.value:<12} [{bar:<25}] {step.percent:3.0f} %"
+        return _bar(step)
     return f"exposing, {state.remaining:.1f} s left" if state.phase is Phase.INTEGRATING else ""
+
+
+def _bar(step: Progress) -> str:
+    return f"{step.step.value:<12} [{'#' * int(step.percent / 4):<25}] {step.percent:3.0f} %"
 
 
 def _step(controller: ControllerState, *, acquiring: bool) -> Progress | None:

@@ -187,3 +187,32 @@ async def test_expose_leaves_the_detector_safe_however_often_it_is_stopped(tmp_p
         process.send_signal(signal.SIGINT)
         await process.wait()
     assert device.told["RESETTIMING"].is_set(), "it integrates on"
+
+
+async def test_recover_writes_what_a_program_that_was_killed_has_left(sim: SimServer, tmp_path: Path) -> None:
+    """Killed in its fetch, which takes long: the frame is still in the controller."""
+    site = tmp_path / "site.yaml"
+    site.write_text(f"controller: {{host: 127.0.0.1, port: {sim.port}, acf: {demo_acf()}}}\n")
+    options = ("--config", str(site), "--log-level", "warning")
+    sim.faults.drop_link_after_blocks = 1
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "archon_ioc", "expose", "--power-on", "--seconds", "0.1", *options, cwd=tmp_path
+    )
+    journal = tmp_path / "state" / "journal"
+    async with asyncio.timeout(30):
+        # Another process writes it.
+        while not any('"complete": true' in path.read_text() for path in journal.glob("2*.json")):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    process.kill()
+    await process.wait()
+    assert list((tmp_path / "data").glob("*.fits")) == []
+    result = await run("recover", *options, folder=tmp_path)
+    assert (result.returncode, result.stdout.splitlines()) == (0, [f"{tmp_path}/data/archon_0001.fits"]), result.stderr
+    assert fits.getval(tmp_path / "data" / "archon_0001.fits", "ARCHFRAM") == 1
+    assert "nothing is pending" in (await run("recover", *options, folder=tmp_path)).stdout
+
+
+def test_recover_wants_a_real_controller() -> None:
+    result = call("recover", "--simulate")
+    assert result.exit_code == 2
+    assert "has no frames" in result.output

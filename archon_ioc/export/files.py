@@ -12,6 +12,7 @@ from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS
 from archon_ioc.pvs.file_rows import FITS_ROWS
 from archon_ioc.pvs.quicklook_rows import QUICK_LOOK_ROWS
+from archon_ioc.pvs.recovery_rows import RECOVERY_ROWS
 from archon_ioc.pvs.row import Pv
 from archon_ioc.pvs.window_rows import WINDOW_MODE_ROWS, WINDOW_ROWS
 
@@ -20,7 +21,10 @@ Tables = Sequence[tuple[str, Sequence[Pv[Any, Any]]]]
 _SITE = SiteConfig()
 
 CAMERA_TABLES: Tables = (
-    (f"$(P)$(R={_SITE.names.camera})", (*CAMERA_ROWS, *QUICK_LOOK_ROWS, *WINDOW_MODE_ROWS)),
+    (
+        f"$(P)$(R={_SITE.names.camera})",
+        (*CAMERA_ROWS, *QUICK_LOOK_ROWS, *RECOVERY_ROWS, *WINDOW_MODE_ROWS),
+    ),
     (f"$(P)$(IMAGE={_SITE.names.image})", IMAGE_ROWS),
     (f"$(P)$(FITS={_SITE.names.fits})", FITS_ROWS),
     ("$(P)", IOC_ROWS),

@@ -189,16 +189,17 @@ class Journal:
         with self._turn, _explained(self._folder):
             for path, file in self._orphans():
                 try:
-                    entry = _read(path, file)
+                    self._take_over(_read(path, file), file, controllers)
                 except ValueError as error:
                     file.close()
                     problems.append(f"{self._aside(path, str(error))}: {error}")
-                else:
-                    if entry.controller.name in controllers:
-                        self._hold(entry, file)
-                    else:
-                        file.close()
         return problems
+
+    def _take_over(self, entry: Entry, file: TextIO, controllers: Collection[str]) -> None:
+        if entry.controller.name in controllers:
+            self._hold(entry, file)
+        else:
+            file.close()
 
     def acf(self, entry: Entry) -> Acf | None:
         """Return the configuration that an entry was exposed with, None without one.

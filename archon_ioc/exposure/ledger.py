@@ -42,7 +42,8 @@ class Ledger:
         self._live = live
         self._accounts: list[Account] = []  # of the images that are being taken
         self._held: dict[str, FileSet] = {}  # what is pending and still in memory, by entry
-        self._cut_short: set[str] = set()  # what is pending, and nobody lets the script go on with
+        self.cut_short: set[str] = set()
+        """Names of entries that no script goes on with: those of this life were stopped, or will be."""
         self.is_ending = False
         """The program stops: what is cut short is not thrown away."""
 
@@ -52,15 +53,11 @@ class Ledger:
         running = {entry.name for account in self._accounts for entry in account.entries}
         return [entry for entry in self._journal.entries if entry.name not in running]
 
-    def open(self, account: "Account") -> None:
-        """An image has entries."""
-        if account not in self._accounts:
+    def follow(self, account: "Account") -> None:
+        """Know of an image that is being taken, as long as it has entries."""
+        self._accounts = [other for other in self._accounts if other is not account]
+        if account.entries:
             self._accounts.append(account)
-
-    def settled(self, account: "Account") -> None:
-        """An image has no entries any more."""
-        if account in self._accounts:
-            self._accounts.remove(account)
 
     async def close(self, error: BaseException | None = None, stopped: Collection[str] = ()) -> None:
         """End all images that are being taken, after an error when everything that can be was stopped.
@@ -76,13 +73,14 @@ class Ledger:
             return entry.frame is None and entry.controller.name in stopped
 
         for account in [account for account in self._accounts if error is not None or not account.is_waiting]:
-            await account.close([entry for entry in account.entries if is_unwanted(entry, account.files)])
+            unwanted = [entry for entry in account.entries if is_unwanted(entry, account.files)]
+            for entry in await account.close(unwanted):
+                self._leave_behind(entry, account.files)
         self._show_pending()
 
-    def hold(self, entry: Entry, files: FileSet) -> None:
-        """An entry is left behind; its image may be in memory."""
+    def _leave_behind(self, entry: Entry, files: FileSet) -> None:
         log.warning("%s is not on the disk; it is pending", entry)
-        self._cut_short.add(entry.name)
+        self.cut_short.add(entry.name)
         if files.has_image_of(entry.controller.name):
             self._held[entry.name] = files
 
@@ -147,10 +145,6 @@ class Ledger:
         held.settle[entry.controller.name] = partial(self.forget, entry.name)
         return held
 
-    def is_awaited(self, entry: Entry) -> bool:
-        """Whether the script may still go on with an exposure: one of this life was stopped, or will be."""
-        return entry.name not in self._cut_short
-
     def is_held(self, entry: Entry) -> bool:
         """Whether the image of an entry is in memory."""
         held = self._held.get(entry.name)
@@ -204,7 +198,7 @@ class Account:
         for unit in units:
             entry = self._entry(unit, seconds, noted, naming)
             self._entries[unit.name] = entry  # before it can be on the disk: it is not pending
-            self._ledger.open(self)
+            self._ledger.follow(self)
             self.files.settle[unit.name] = partial(self._settle, entry.name, unit.name)
             if not await self._ledger.write(entry, unit.state.acf):
                 del self._entries[unit.name], self.files.settle[unit.name]
@@ -239,21 +233,19 @@ class Account:
             self._entries[unit.name] = entry
             await self._ledger.write(entry)
 
-    async def close(self, unwanted: Collection[Entry]) -> None:
-        """End the image; what is not on the disk and not ``unwanted`` is pending now."""
+    async def close(self, unwanted: Collection[Entry]) -> list[Entry]:
+        """End the image, forget what is ``unwanted``, and return what else is not on the disk."""
         left = [entry for entry in self.entries if entry not in unwanted]
         for entry in unwanted:
             await self._ledger.forget(entry.name)
         if unwanted and not left and not self.files.names:
             await self._ledger.filing.give_back(self.files)
-        for entry in left:
-            self._ledger.hold(entry, self.files)
         self._entries.clear()
-        self._ledger.settled(self)
+        self._ledger.follow(self)
+        return left
 
     async def _settle(self, entry: str, controller: str) -> None:
         """The files of a controller are on the disk."""
         await self._ledger.forget(entry)
         self._entries.pop(controller, None)
-        if not self._entries:
-            self._ledger.settled(self)
+        self._ledger.follow(self)

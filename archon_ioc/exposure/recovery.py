@@ -165,9 +165,10 @@ class Recovery:
         if found and found.complete:
             return found
         left = salvage.seconds_left(entry, frames)
-        if found is None and (left < -self._site.script.readout_start or not self._ledger.is_awaited(entry)):
+        is_stopped = entry.name in self._ledger.cut_short
+        if found is None and (left < -self._site.script.readout_start or is_stopped):
             raise ReadoutError("nothing was read out")
-        if not self._ledger.is_awaited(entry):
+        if is_stopped:
             raise ReadoutError("its readout was stopped")
         self._ledger.show(waiting=f"{entry} is still {'read out' if found else 'integrated'}")
         self._tell(f"{self._live.value.journal.waiting}; abort throws it away")

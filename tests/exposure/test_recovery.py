@@ -1,0 +1,144 @@
+"""What a program leaves behind is recovered by the next one, or by the same one when the disk has room again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from archon_ioc.acf.file import Acf
+from archon_ioc.config import SiteConfig
+from archon_ioc.driver.controller import ArchonController
+from archon_ioc.errors import ArchonError, SaveError, StateError
+from archon_ioc.exposure.camera import Camera
+from archon_ioc.exposure.phase import Outcome, Phase
+
+
+@asynccontextmanager
+async def next_life(bench) -> AsyncIterator[Camera]:
+    """Run a second program with the same controller and folders, when the first one has been killed."""
+    old: Camera = bench.camera
+    site: SiteConfig = old._site
+    controller = ArchonController(site.controller.host, bench.sim.port, config=site.controller, script=site.script)
+    camera = Camera((controller,), site)
+    tasks = [asyncio.create_task(controller.run()), asyncio.create_task(camera.run())]
+    try:
+        yield camera
+    finally:
+        for task in reversed(tasks):
+            task.cancel()
+            await asyncio.wait([task])
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
+
+
+async def test_a_frame_whose_fetch_failed_is_recovered_as_it_would_have_been(
+    bench, make_acf: Callable[..., Acf], pattern: Callable[[Acf, int], Any]
+) -> None:
+    bench.sim.faults.reject = "FETCHA"
+    bench.camera.change(seconds=0.05)
+    with pytest.raises(ArchonError, match="rejected"):
+        await bench.camera.acquire()
+    await bench.until(lambda state: state.journal.pending == 0)
+    assert bench.files == ["archon_0001.fits"]
+    with fits.open(bench.folder / "archon_0001.fits", checksum=True) as hdus:
+        hdus.verify("exception")
+        header = hdus[0].header
+        assert np.array_equal(hdus[0].data, pattern(make_acf(), 1))
+    assert (header["EXPOSURE"], header["EXPTIME"], header["ARCHFRAM"]) == (1, 0.05, 1)
+    await bench.good()
+    with fits.open(bench.folder / "archon_0002.fits") as hdus:
+        assert list(hdus[0].header) == list(header)
+
+
+async def test_a_full_disk_keeps_the_exposure_until_there_is_room(bench, tmp_path: Path) -> None:
+    folder = bench.folder
+    bench.camera.change(seconds=0.2)
+    client = bench.start()
+    await bench.until_phase(Phase.INTEGRATING)
+    moved = folder.rename(tmp_path / "moved")
+    folder.write_text("in the way")
+    with pytest.raises(SaveError):
+        await client
+    state = await bench.until(lambda state: state.journal.pending == 1)
+    assert state.outcome is Outcome.FAILED
+    recovered, problems = await bench.camera.recovery.recover()
+    assert recovered == []
+    assert "cannot write" in problems[0]
+    folder.unlink()
+    moved.rename(folder)
+    await bench.camera.recovery.recover()
+    assert bench.files == ["archon_0001.fits"]
+    assert bench.camera.state.journal.pending == 0
+    await bench.good()
+
+
+async def test_a_controller_that_restarts_loses_the_frame_and_the_reason_is_told(bench, tmp_path: Path) -> None:
+    bench.camera.change(seconds=0.05)
+    bench.sim.faults.reboot = "FETCHA"
+    with pytest.raises(ArchonError):
+        await bench.camera.acquire()
+    await bench.until(lambda state: state.journal.pending == 0, 20)
+    reasons = (tmp_path / "state" / "journal" / "lost" / "reasons.txt").read_text()
+    assert "restarted" in reasons or "holds frame 0" in reasons
+    assert bench.files == []
+
+
+async def test_a_program_that_stops_while_it_fetches_leaves_the_frame_to_the_next(benches) -> None:
+    async with benches(fetch_rate=4e3) as bench:
+        bench.camera.change(seconds=0.0)
+        client = bench.start()
+        await bench.until_phase(Phase.FETCHING)
+        bench.running.cancel()
+        await asyncio.wait([bench.running, client])
+        bench.controlling.cancel()
+        await asyncio.wait([bench.controlling])
+        assert bench.files == []
+        async with next_life(bench) as camera:
+            await camera.live.until(lambda state: state.controller.is_up and state.journal.pending == 0, 20)
+            assert bench.files == ["archon_0001.fits"]
+            assert "Recovered exposure 1 of archon" in camera.state.message
+
+
+async def end_without_a_word(bench) -> None:
+    """End the first program so that it can stop nothing: its link is gone."""
+    bench.controlling.cancel()
+    await asyncio.wait([bench.controlling])
+    bench.running.cancel()
+    await asyncio.wait([bench.running])
+
+
+async def test_an_integration_goes_on_without_its_program_and_is_waited_for(bench) -> None:
+    bench.camera.change(seconds=60.0)  # 3 s of the wall clock
+    client = bench.start()
+    await bench.until_phase(Phase.INTEGRATING)
+    await end_without_a_word(bench)
+    await asyncio.wait([client])
+    async with next_life(bench) as camera:
+        await camera.live.until(lambda state: bool(state.journal.waiting), 10)
+        with pytest.raises(StateError, match="still integrated; abort throws it away"):
+            await camera.acquire()
+        await camera.live.until(lambda state: state.journal.pending == 0, 20)
+        assert bench.files == ["archon_0001.fits"]
+    assert fits.getval(bench.folder / "archon_0001.fits", "EXPTIME") == 60.0
+
+
+async def test_an_integration_of_an_earlier_life_can_be_thrown_away(bench) -> None:
+    bench.camera.change(seconds=900.0)
+    client = bench.start()
+    await bench.until_phase(Phase.INTEGRATING)
+    await end_without_a_word(bench)
+    await asyncio.wait([client])
+    async with next_life(bench) as camera:
+        await camera.live.until(lambda state: bool(state.journal.waiting), 10)
+        await camera.abort("not wanted")
+        await camera.live.until(lambda state: state.journal.pending == 0, 10)
+        bench.assert_resting()
+        camera.change(seconds=0.01)
+        await camera.acquire()
+        assert len(bench.files) == 1
