@@ -1,6 +1,8 @@
 """What a program leaves behind is recovered by the next one, or by the same one when the disk has room again."""
 
 import asyncio
+import resource
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -142,3 +144,41 @@ async def test_an_integration_of_an_earlier_life_can_be_thrown_away(bench) -> No
         camera.change(seconds=0.01)
         await camera.acquire()
         assert len(bench.files) == 1
+
+
+async def test_a_disk_that_fills_up_during_an_exposure_loses_nothing(bench) -> None:
+    """Files cannot grow beyond a size: not the image, and not the journal, of which the entry from before stays."""
+    bench.camera.change(seconds=0.2)
+    client = bench.start()
+    await bench.until_phase(Phase.INTEGRATING)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, before[1]))
+    try:
+        with pytest.raises(SaveError, match="File too large"):
+            await client
+        assert bench.camera.state.journal.pending == 1
+        _, problems = await bench.camera.recovery.recover()
+        assert "File too large" in problems[0]
+        assert bench.files == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    recovered, problems = await bench.camera.recovery.recover()
+    assert (recovered, problems) == ([str(bench.folder / "archon_0001.fits")], [])
+    assert not list(bench.folder.glob(".*.part"))
+    await bench.good()
+
+
+async def test_a_slow_disk_holds_nobody_up_but_the_exposure(bench, held_disk: threading.Event) -> None:
+    client = bench.start()
+    await bench.until(lambda state: state.file.writing)
+    loop = asyncio.get_running_loop()
+    for _ in range(5):  # STATUS and FRAME are still asked for, and puts are done
+        count = bench.controller.status.frames.timer
+        began = loop.time()
+        bench.camera.change(seconds=0.01 + began % 1)
+        await bench.until(lambda state, count=count: state.controller.frames.timer > count)
+        assert loop.time() - began < 5
+    assert not client.done()
+    held_disk.set()
+    await client
+    assert bench.files == ["archon_0001.fits"]
