@@ -29,6 +29,7 @@ from archon_ioc.image import geometry
 from archon_ioc.live import Live
 from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS, IocState
+from archon_ioc.pvs.exposure_rows import EXPOSURE_ROWS
 from archon_ioc.pvs.file_rows import FITS_ROWS
 from archon_ioc.pvs.quicklook_rows import QUICK_LOOK_ROWS
 from archon_ioc.pvs.recovery_rows import RECOVERY_ROWS
@@ -47,7 +48,7 @@ _UNIT_ROWS = (*CONTROLLER_ROWS, *WINDOW_ROWS)
 _FRAME_PIXELS = 1 << 24
 """Pixels of image1:ArrayData where neither the site file nor an ACF tells: 4096 x 4096."""
 
-_CAMERA_ROWS = (*QUICK_LOOK_ROWS, *CAMERA_ROWS, *RECOVERY_ROWS, *WINDOW_MODE_ROWS)
+_CAMERA_ROWS = (*QUICK_LOOK_ROWS, *CAMERA_ROWS, *EXPOSURE_ROWS, *RECOVERY_ROWS, *WINDOW_MODE_ROWS)
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,29 @@ class WindowConfig(_Model):
         return self.model_dump(exclude_none=True)
 
 
+class ExposureTypeConfig(_Model):
+    """What an exposure can be for."""
+
+    shutter: bool = True
+    """Whether the shutter opens; with the FrameType Background it never does."""
+    zero_time: bool = False
+    """Whether it takes no time, whatever AcquireTime says."""
+    frame_type: Literal["Normal", "Background", "FlatField"] = "Normal"
+    """FrameType that goes with it."""
+    word: str = Field(default="", pattern=r"^[ -~]*$", max_length=60)
+    """IMAGETYP; by default its name."""
+
+
+BUILT_IN_TYPES = {
+    "object": ExposureTypeConfig(),
+    "arc": ExposureTypeConfig(),
+    "flat": ExposureTypeConfig(frame_type="FlatField"),
+    "dark": ExposureTypeConfig(shutter=False, frame_type="Background"),
+    "bias": ExposureTypeConfig(shutter=False, frame_type="Background", zero_time=True),
+}
+"""Exposure types that every site has."""
+
+
 class FilesConfig(_Model):
     """Where images go until a client says otherwise."""
 
@@ -200,6 +223,8 @@ class SiteConfig(_Model):
     script: ScriptConfig = ScriptConfig()
     windows: dict[_WindowName, WindowConfig] = {}
     """Windows that ArchonWindowMode chooses by their names, beside "default"."""
+    exposure_types: dict[_WindowName, ExposureTypeConfig] = {}
+    """Exposure types beside object, arc, flat, dark and bias, by the names that ArchonExposureType takes."""
     files: FilesConfig = FilesConfig()
     detectors: tuple[DetectorConfig, ...] = ()
     """The CCDs; none means that the whole frame is one."""
@@ -239,6 +264,12 @@ class SiteConfig(_Model):
     def _check_windows(self) -> Self:
         if reserved := {"default", "custom"} & self.windows.keys():
             raise ValueError(f"no window can be called {' or '.join(sorted(reserved))}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_types(self) -> Self:
+        if twice := BUILT_IN_TYPES.keys() & self.exposure_types.keys():
+            raise ValueError(f"the exposure type {min(twice)} is there already")
         return self
 
     @model_validator(mode="after")

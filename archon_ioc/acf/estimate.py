@@ -129,6 +129,13 @@ def estimate_readout(
     return _readout(Rehearsal.of(acf, changes, names), acf)
 
 
+def estimate_flush(
+    acf: Acf, changes: Mapping[str, int] = _NO_CHANGES, names: ScriptConfig = DEFAULT_NAMES
+) -> Duration | None:
+    """Find out only how long it takes to clear the CCD on demand; like `estimate`, and faster."""
+    return _flush(Rehearsal.of(acf, changes, names))
+
+
 def _readout(rehearsal: Rehearsal, acf: Acf) -> ReadoutTimes | None:
     roles = rehearsal.roles
     demand = roles.readout or roles.exposures

@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from archon_ioc.acf.estimate import Duration, ReadoutTimes
+from archon_ioc.acf.estimate import Duration, ReadoutTimes, estimate_flush
 from archon_ioc.config import ScriptConfig
 from archon_ioc.driver.keeper import Keeper
 from archon_ioc.driver.memory import FrameMemory
 from archon_ioc.driver.script import Script
 from archon_ioc.driver.state import ControllerState, Progress, Step
-from archon_ioc.errors import ConfigError, LinkError, ReadoutError, RejectedError, StateError
+from archon_ioc.errors import ArchonError, ConfigError, LinkError, ReadoutError, RejectedError, StateError
 from archon_ioc.protocol import commands
 from archon_ioc.protocol.enums import FrameMode
 from archon_ioc.protocol.replies import TICK, BufferInfo, Frame, FrameStatus
@@ -187,8 +187,8 @@ class Timing:
             return {}
         return script.quiet() | self._resting(script)
 
-    async def flush(self, count: int) -> None:
-        """Start clearing the CCD ``count`` times.
+    async def flush(self, count: int) -> float:
+        """Start clearing the CCD ``count`` times; return how many seconds that takes, 0 where nobody knows.
 
         Raises:
             StateError: if the script cannot.
@@ -201,7 +201,18 @@ class Timing:
             values[script.flush_count] = count
         del values[script.do_flush]
         values[script.do_flush] = 1  # last: the cores run, and take the count when they see it
+        counts = {script.flush_count: count} if script.flush_count else {}
+        seconds = await asyncio.to_thread(self._flush_seconds, counts)
         await self.set_parameters(values)
+        return seconds
+
+    def _flush_seconds(self, changes: dict[str, int]) -> float:
+        acf = self._keeper.state.acf
+        try:
+            return _seconds(estimate_flush(acf, changes, self._names) if acf else None)
+        except ArchonError as error:
+            log.info("%s: the time of a flush is not known: %s", self._keeper.config.name, error)
+            return 0.0
 
     async def frame_start(self, before: FrameStatus) -> None:
         """Wait, without a limit, until a frame that is not in ``before`` begins.

@@ -10,6 +10,7 @@ from archon_ioc.config import SiteConfig
 from archon_ioc.export import acf_check, acf_keys, db, markdown
 from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS
+from archon_ioc.pvs.exposure_rows import EXPOSURE_ROWS
 from archon_ioc.pvs.file_rows import FITS_ROWS
 from archon_ioc.pvs.quicklook_rows import QUICK_LOOK_ROWS
 from archon_ioc.pvs.recovery_rows import RECOVERY_ROWS
@@ -23,7 +24,7 @@ _SITE = SiteConfig()
 CAMERA_TABLES: Tables = (
     (
         f"$(P)$(R={_SITE.names.camera})",
-        (*CAMERA_ROWS, *QUICK_LOOK_ROWS, *RECOVERY_ROWS, *WINDOW_MODE_ROWS),
+        (*CAMERA_ROWS, *EXPOSURE_ROWS, *QUICK_LOOK_ROWS, *RECOVERY_ROWS, *WINDOW_MODE_ROWS),
     ),
     (f"$(P)$(IMAGE={_SITE.names.image})", IMAGE_ROWS),
     (f"$(P)$(FITS={_SITE.names.fits})", FITS_ROWS),

@@ -12,6 +12,7 @@ from archon_ioc.config import SiteConfig
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState, Link
 from archon_ioc.errors import ArchonError, SaveError, StateError
+from archon_ioc.exposure import kinds
 from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.filing import Filing
 from archon_ioc.exposure.ledger import Ledger
@@ -51,7 +52,7 @@ class Camera:
         files = default_files(site.files)
         self._settings_file = SettingsFile(site.files.state, ExposureSettings(files=files))
         # A small file, read before anything runs: a client's put can never be overwritten by it.
-        self._stored: ExposureSettings = self._settings_file.load()
+        self._stored: ExposureSettings = kinds.checked(self._settings_file.load(), kinds.of(site))
         self.live = Live(
             CameraState(
                 controllers=tuple(controller.status for controller in controllers),
@@ -59,6 +60,7 @@ class Camera:
                 window_modes={name: window.changes for name, window in site.windows.items()},
                 keeps_whole=bool(site.detectors) or len(controllers) > 1,
                 shutter_config=site.shutter,
+                exposure_types=kinds.of(site),
                 settings=self._stored,
             )
         )

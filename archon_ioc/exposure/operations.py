@@ -13,6 +13,7 @@ from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.errors import InputError, StateError
 from archon_ioc.exposure.camera import Camera
+from archon_ioc.exposure.clearing import Clearing
 from archon_ioc.exposure.filing import Filing
 from archon_ioc.exposure.together import together
 from archon_ioc.exposure.windows import Windows
@@ -28,6 +29,7 @@ class Operations:
         self.controllers: tuple[ArchonController, ...] = camera.controllers
         """Those that power, configuration and reset are for."""
         self.windows = Windows(camera, camera.controllers)
+        self.clearing = Clearing(camera, camera.controllers)
         self._switching: dict[asyncio.Task[None], tuple[ArchonController, ...]] = {}  # the CCD power on
 
     def of(self, controller: ArchonController) -> Self:
@@ -52,7 +54,7 @@ class Operations:
 
     async def acquire(self, start: int) -> None:
         """Start taking images and wait for their end, or stop."""
-        await (self.camera.acquire() if start else self.camera.abort())
+        await (self.camera.acquire() if start else self.clearing.abort())
 
     async def load_config(self, start: int) -> None:
         """Upload, verify and apply the chosen ACF. CCD power is off afterwards."""

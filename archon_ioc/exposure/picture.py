@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.state import ControllerState
-from archon_ioc.exposure import region
+from archon_ioc.exposure import kinds, region
 from archon_ioc.exposure.cards import extra_cards
 from archon_ioc.exposure.glance import glance
 from archon_ioc.exposure.moments import Moments
@@ -24,7 +24,6 @@ from archon_ioc.image.turn import Turn
 from archon_ioc.protocol.replies import BufferInfo, Frame
 
 _NOT_CONNECTED = -273.0  # an open sensor reads absolute zero
-_FRAME_TYPES = ("Normal", "Background", "FlatField", "DblCorrelation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ def _facts(shot: Shot, state: CameraState, site: SiteConfig) -> header.Facts:
     extra, extra_of = extra_cards(shot.cards, controller, site)
     return header.Facts(
         number=settings.files.number,
-        image_type=header.image_type(_FRAME_TYPES[settings.frame_type], settings.seconds),
+        image_type=kinds.word(settings),
         requested_seconds=settings.seconds * shot.summed,
         exposure_seconds=moments.seconds,
         dark_seconds=round(moments.dark_seconds, 6),

@@ -152,8 +152,8 @@ class Shots:
         if self._live.value.phase is Phase.INTEGRATING:
             if self._is_triggered:
                 raise StateError("there is no light to keep before the trigger; abort")
-            for unit in self.units:
-                unit.require_readout()
+            if any(unit.controller.timing.script().readout is None for unit in self.units):
+                raise StateError("this timing script cannot end an integration early; abort throws the image away")
         self._is_ending = True
 
     def begin_anew(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from archon_ioc.config import ShutterConfig
+from archon_ioc.config import BUILT_IN_TYPES, ExposureTypeConfig, ShutterConfig
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.exposure import region
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
@@ -84,6 +84,8 @@ class CameraState:
     file: FileState = field(default_factory=FileState)
     journal: JournalState = field(default_factory=JournalState)
     quick_look: tuple[Amplifier, ...] = ()
+    exposure_types: Mapping[str, ExposureTypeConfig] = field(default_factory=lambda: BUILT_IN_TYPES)
+    auto_flush: int = 2  # as configured
 
     @property
     def controller(self) -> ControllerState:

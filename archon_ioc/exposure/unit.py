@@ -140,15 +140,6 @@ class Unit:
         """
         await self.controller.timing.frame_start(self.start)
 
-    def require_readout(self) -> None:
-        """Refuse what needs a script that reads out when it is told to.
-
-        Raises:
-            StateError: if it reads out by itself.
-        """
-        if self.controller.timing.script().readout is None:
-            raise StateError("this timing script cannot end an integration early; abort throws the image away")
-
     async def read_early(self, latest: float = math.inf) -> bool:
         """Read out what was integrated, where the script waits for that or still integrates; wait for a lost link.
 
