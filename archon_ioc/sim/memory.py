@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Self
 
 from archon_ioc.acf.file import Acf
-from archon_ioc.acf.keys import pattern_of, slot_of, spec_of
+from archon_ioc.acf.keys import normal, pattern_of, slot_of, spec_of
 from archon_ioc.acf.keyspec import Apply
 from archon_ioc.errors import ConfigError
 from archon_ioc.protocol.commands import CONFIG_LINE_LENGTH, CONFIG_LINES
@@ -15,6 +15,7 @@ from archon_ioc.protocol.enums import ModuleType
 from archon_ioc.sim.shot import Geometry
 
 _FIRST_BOOT_BUILD = 1054  # manual, APPLYALL and POWERON as keys
+_SHOWN_PROBLEMS = 10
 _BOOT_KEYS = re.compile("APPLYALL|POWERON")
 
 
@@ -86,7 +87,7 @@ class ConfigMemory:
         Raises:
             ConfigError: if something in it is wrong.
         """
-        acf = _parsed(line for _, line in sorted(self._lines.items()))
+        acf = _literal(self._lines)
         self._check(acf, acf.keys)
         return acf
 
@@ -108,8 +109,7 @@ class ConfigMemory:
         Raises:
             ConfigError: if one of the values is wrong.
         """
-        lines = (line for _, line in sorted(self._lines.items()))
-        return _parsed(line for line in lines if keys.fullmatch(line.partition("=")[0])).keys
+        return _literal({n: line for n, line in self._lines.items() if keys.fullmatch(line.partition("=")[0])}).keys
 
     def _check(self, acf: Acf, keys: Iterable[str]) -> None:
         Geometry.of(acf)
@@ -120,6 +120,8 @@ class ConfigMemory:
 
     def _objection(self, key: str, value: str, known: Mapping[str, str]) -> str | None:
         """Return why a value is refused; a key that is not known is ignored, and a module clips to its ranges."""
+        if key != normal(key):
+            return None  # a backslash, as in a file: not known on the wire
         slot = slot_of(key)
         kind = None
         if slot is not None and self._installed is not None:
@@ -145,6 +147,16 @@ def constants(acf: Acf) -> dict[str, str]:
     return {name.strip().upper(): value.strip() for name, _, value in pairs}
 
 
-def _parsed(lines: Iterable[str]) -> Acf:
-    text = "\n".join(line for line in lines if line)
-    return Acf.parse("[CONFIG]\n" + text) if text else Acf(MappingProxyType({}))
+def _literal(lines: Mapping[int, str]) -> Acf:
+    """Take lines as they are: neither quotes nor backslashes nor sections mean anything on the wire."""
+    keys: dict[str, str] = {}
+    for number, line in sorted(lines.items()):
+        key, equals, value = line.partition("=")
+        if line and not equals:
+            raise ConfigError(f"configuration line {number:04X}: {line[:60]!r} is not KEY=VALUE")
+        if line and keys.setdefault(key, value) != value:
+            raise ConfigError(f"configuration line {number:04X}: {key} was given another value before")
+    acf = Acf(MappingProxyType(keys))
+    if problems := acf.problems():
+        raise ConfigError("; ".join(problems[:_SHOWN_PROBLEMS]))
+    return acf

@@ -46,7 +46,11 @@ def test_the_whole_is_every_line_in_order(separate: Acf) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("garbage", "garbage"),
+        ("garbage", "line 01F4: 'garbage' is not KEY=VALUE"),
+        ("[SYSTEM]", r"line 01F4: '\[SYSTEM\]' is not KEY=VALUE"),
+        ('PIXELCOUNT="6"', "PIXELCOUNT"),
+        ('TAPLINE0="AD1L, 1, 0"', "TAPLINE0"),
+        ('MOD4/LVLC_V1="5"', "not a number"),
         ("PARAMETER0=Exposures", "PARAMETER0"),
         ("PIXELCOUNT=many", "PIXELCOUNT"),
         ("TAPLINE0=AD17L, 1, 0", "AD17L"),
@@ -80,6 +84,34 @@ def test_modules_clip_to_their_ranges_and_unknown_keys_are_ignored(separate: Acf
     memory = ConfigMemory(separate)
     memory.write(500, line)
     assert line.partition("=")[0] in memory.whole()
+
+
+def test_lines_are_taken_literally(separate: Acf) -> None:
+    memory = ConfigMemory(separate)
+    for number, line in enumerate(('WHATEVER="a, b"', r"MOD4\LVLC_V1=x", r"NAME=\x41"), 500):
+        memory.write(number, line)
+    whole = memory.whole()
+    assert whole.keys["WHATEVER"] == '"a, b"'
+    assert whole.keys["MOD4\\LVLC_V1"] == "x"
+    assert whole.keys["NAME"] == r"\x41"
+    assert not memory.part(module_keys(4)).keys() & {"MOD4/LVLC_V1", "MOD4\\LVLC_V1"}
+
+
+def test_a_section_header_hides_nothing() -> None:
+    memory = ConfigMemory()
+    memory.write(0, "[SYSTEM]")
+    memory.write(1, "TRIGOUTFORCE=1")
+    assert memory.part(Part.SYSTEM.value) == {"TRIGOUTFORCE": "1"}
+    with pytest.raises(ConfigError, match="SYSTEM"):
+        memory.whole()
+
+
+def test_a_key_with_two_values_is_named_with_its_line() -> None:
+    memory = ConfigMemory()
+    for number, value in ((0, "1"), (0x1A, "1"), (0x1B, "0")):
+        memory.write(number, f"TRIGOUTFORCE={value}")
+    with pytest.raises(ConfigError, match="line 001B: TRIGOUTFORCE was given another value before"):
+        memory.whole()
 
 
 def test_a_bias_may_be_a_constant(separate: Acf, changed: Change) -> None:
