@@ -52,7 +52,7 @@ EXPOSURE_ROWS: tuple[CameraPv, ...] = (
        more="It is read out and saved, EXPTIME is what it became. A put with callback is answered then. Refused where "
             "the timing script reads out by itself only. Acquire=0 throws the light away."),
     _setting("ArchonReadout", NO_YES, "Whether an exposure is read out", "readout",
-             more="With No it stays on the CCD until ArchonRead, ArchonFlush or Acquire=0; another Acquire is refused."),
+             more="With No it stays on the CCD until ArchonRead, ArchonFlush or Acquire=0; Acquire is refused."),
     _setting("ArchonReadoutDelay", Float("s", 3, 0.0, LONGEST_EXPOSURE), "Between integration and readout",
              "readout_delay", more="With the shutter closed. ArchonStop ends it.", convert=float),
     Pv(name="ArchonRead", kind=Choice(("Done", "Read")), doc="Read out what is on the CCD", group=EXPOSURE_GROUP,
