@@ -104,3 +104,12 @@ def test_a_decision_says_problem_decision_and_consequences(page: Path) -> None:
     parts = re.findall(r"^\*\*(\w+)\.\*\*", text, re.MULTILINE)
     assert parts == ["Problem", "Decision", "Consequences"]
     assert f"]({page.name})" in (page.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_tests_that_a_page_names_exist() -> None:
+    text = (DOCS / "reference" / "sdss-archon.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z]+/test_\w+\.py)::(test_\w+)`", text)
+    assert len(named) > 40
+    tests = Path(__file__).parent
+    missing = [name for path, name in named if f"def {name}(" not in (tests / path).read_text(encoding="utf-8")]
+    assert missing == []
