@@ -36,7 +36,7 @@ def a_row(name: str, kind: Any, **changes: Any) -> Pv[Oven, Nobody]:
 HEAT = a_row("Heat", Float(alarms=AlarmLimits(hihi=90)), read=lambda s: s.heat, linked=True)
 DOOR = a_row("Door", Choice(("Shut", "Open"), {"Open": Severity.MINOR}), read=lambda s: s.door, linked=True)
 LABEL = a_row("Label", Text(), read=lambda s: s.label)
-WRONG = a_row("Wrong", Int(), read=lambda s: s.no_such_thing)
+WRONG = a_row("WrongRow", Int(), read=lambda s: s.no_such_thing)
 IMAGE = a_row("Image", Pixels(9), read=lambda s: None, rbv=False)
 
 
