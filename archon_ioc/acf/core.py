@@ -12,6 +12,10 @@ _LONGEST_BODY = 4096  # instructions of one iteration; a longer one is executed 
 _MOST_UNEQUAL = 64  # iterations until the control bits come back to what they were
 
 
+class TooLongError(ConfigError):
+    """What a script does cannot be found out in reasonable time."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Body:
     """One iteration of a routine, from an address to its RETURN, calls included, with the parameters as they are."""
@@ -30,7 +34,7 @@ class TimingCore:
     It is told how far to run and which parameters are loaded, and tells what the control bits did. Whole
     calls, iterations and idle loops are added up instead of being stepped through; the result is the same to
     the tick. `docs/explanations/timing-core.md` has the rules of execution. What cannot be added up, as counting a
-    parameter to a million, is stepped through: after ``most_steps`` instructions that ends with a ConfigError.
+    parameter to a million, is stepped through: after ``most_steps`` instructions that ends with a TooLongError.
     """
 
     def __init__(
@@ -164,7 +168,9 @@ class TimingCore:
         self._steps_left -= 1
         self._patience -= 1
         if self._steps_left < 0:
-            raise ConfigError(f"the script goes through more than {self._most_steps:g} instructions, none like another")
+            raise TooLongError(
+                f"the script goes through more than {self._most_steps:g} instructions, none like another"
+            )
 
     def _would_raise_frame(self, instruction: Instruction) -> bool:
         after = self.program.states[instruction.state].after(self.control)

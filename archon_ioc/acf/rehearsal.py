@@ -52,7 +52,7 @@ class Rehearsal:
         """Return what the script does with these values until it only waits again.
 
         Raises:
-            ConfigError: if that takes too long to find out.
+            TooLongError: if that takes too long to find out.
         """
         return self.start(values).settle(LONGEST)
 

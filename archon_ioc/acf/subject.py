@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
+from archon_ioc.acf.core import TooLongError
 from archon_ioc.acf.estimate import ReadoutTimes, estimate_readout
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.flow import Flow
@@ -24,6 +26,12 @@ _spec_of = lru_cache(1 << 15)(spec_of)
 _LABEL = re.compile(r"\s*(\w+)\s*:")
 _STATE = re.compile(r"STATE(\d+)/MOD(\d+)")
 _TYPE = re.compile(r"MOD(\d+)_TYPE")
+
+
+class _Rehearsed(NamedTuple):
+    is_done: bool = False
+    readout: ReadoutTimes | None = None
+    too_long: str = ""
 
 
 class Subject:
@@ -144,21 +152,28 @@ class Subject:
     @property
     def readout(self) -> ReadoutTimes | None:
         """How the CCD is read with the stored parameters, None if that is not known or the script starts no frame."""
-        return self._rehearsed[1]
+        return self._rehearsed.readout
 
     @property
     def is_rehearsed(self) -> bool:
         """Whether it could be found out how the CCD is read."""
-        return self._rehearsed[0]
+        return self._rehearsed.is_done
+
+    @property
+    def why_not_rehearsed(self) -> str:
+        """Why the script could not be followed although nothing in it is wrong; empty if it could."""
+        return self._rehearsed.too_long
 
     @cached_property
-    def _rehearsed(self) -> tuple[bool, ReadoutTimes | None]:
+    def _rehearsed(self) -> "_Rehearsed":
         if not self.has_geometry or not self.can_be_asked:
-            return False, None
+            return _Rehearsed()
         try:
-            return True, estimate_readout(self.acf, names=self.names)
-        except ConfigError:  # another key is wrong, which its own rule says, or it takes too long
-            return False, None
+            return _Rehearsed(is_done=True, readout=estimate_readout(self.acf, names=self.names))
+        except TooLongError as error:
+            return _Rehearsed(too_long=str(error))
+        except ConfigError:  # another key is wrong, which its own rule says
+            return _Rehearsed()
 
     @cached_property
     def flow(self) -> Flow | None:

@@ -71,3 +71,9 @@ def test_a_script_that_takes_too_long_to_rehearse_is_not_said_to_read_nothing() 
     subject = Subject(demo().with_value("LINE67", "HOLD; FlushCount++").with_value("PARAMETER15", "Lines=1000000"))
     assert subject.program is not None
     assert (subject.is_rehearsed, subject.readout) == (False, None)
+    assert "more than 100000 instructions" in subject.why_not_rehearsed
+
+
+def test_a_script_that_could_be_rehearsed_or_is_wrong_was_not_too_long() -> None:
+    assert Subject(demo()).why_not_rehearsed == ""
+    assert Subject(demo().with_value("LINE33", "CLAMPOF")).why_not_rehearsed == ""

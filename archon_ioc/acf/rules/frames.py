@@ -106,6 +106,12 @@ def _no_frame(subject: Subject) -> Iterator[Found]:
         yield Found("LINES", "the script, asked for a frame, never raises PIXEL while FRAME is high")
 
 
+def _not_followed(subject: Subject) -> Iterator[Found]:
+    if why := subject.why_not_rehearsed:
+        unknown = "how many pixels and lines it clocks, whether frames complete, and how long anything takes"
+        yield Found("LINES", f"{why}: {unknown}, is not known and not checked")
+
+
 def _too_few_pixels(subject: Subject) -> Iterator[Found]:
     wanted = subject.count("PIXELCOUNT")
     if subject.readout and not subject.readout.completes and subject.readout.pixels < wanted:
@@ -158,6 +164,9 @@ RULES: tuple[Rule, ...] = (
          "Correct LINECOUNT, or the parameters that count lines.", _too_few_lines),
     Rule("frame-incomplete", Severity.ERROR, "The script clocks enough, but no frame completes.",
          "Look where the states raise FRAME and LINE.", _incomplete),
+    Rule("not-followed", Severity.WARNING, "The script goes through too many instructions to be rehearsed.",
+         "Repeat by STATE(n) or CALL Label(n) instead of counting a parameter in the innermost loop; or try "
+         "it in the simulator.", _not_followed),
     Rule("duplicate-tap", Severity.WARNING, "A channel is in two TAPLINEs.", "Correct one of them.", _duplicate_tap),
     Rule("uneven-halves", Severity.WARNING, "FRAMEMODE=2, and empty TAPLINEs shift taps to the other half.",
          "Remove the empty entries, and put as many taps into each half.", _uneven_halves),

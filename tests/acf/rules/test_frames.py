@@ -18,6 +18,8 @@ CASES = (
     Case("too-few-pixels", "PIXELCOUNT", {"PARAMETER19": "Pixels=500"}, "549 pixels per line"),
     Case("too-few-lines", "LINECOUNT", {"LINECOUNT": "529"}, "528 lines, LINECOUNT=529"),
     Case("frame-incomplete", "LINECOUNT", {"LINESCAN": "1"}, "but not in lines of one frame"),
+    Case("not-followed", "LINES", {"LINE67": "HOLD; FlushCount++", "PARAMETER15": "Lines=1000000"},
+         "more than 100000 instructions, none like another: how many pixels and lines it clocks"),
     Case("duplicate-tap", "TAPLINE3", {"TAPLINE3": "AD1R, 1, 1000"}, "AD1 is in TAPLINE0 already"),
     Case("uneven-halves", "TAPLINES", {"TAPLINES": "8"} | {f"TAPLINE{n}": "" for n in range(4, 8)},
          "2 are read to each half"),
