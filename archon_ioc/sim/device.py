@@ -46,7 +46,7 @@ class SimArchon:
         self._system = system_fields(acf or _EMPTY)
         self._instant = instant
         self._booted_at = self._now = now
-        self._frames = FrameBuffers(self.faults)
+        self._frames = FrameBuffers(self.faults, is_rev_h=self.is_rev_h)
         self._lost_clock = self._dead_leader = False
         self._is_led = False
         self.sync_out: Callable[[Edge, float], None] | None = None
@@ -367,7 +367,7 @@ class SimArchon:
     def _restart(self, *, warm: bool) -> Answer:
         self.hardware.advance(self._since_boot(self._now))
         self._booted_at = self._now
-        self._frames = FrameBuffers(self.faults, self._frames.frame if warm else 0)
+        self._frames = FrameBuffers(self.faults, self._frames.frame if warm else 0, is_rev_h=self.is_rev_h)
         self._boot()
         if not warm and not self._lost_clock:  # the clock of those that it leads was away meanwhile
             self._signal(Edge.CLOCK_LOST)

@@ -12,7 +12,7 @@ from archon_ioc.errors import InputError
 from archon_ioc.protocol.enums import FrameMode
 from archon_ioc.protocol.replies import TICK
 from archon_ioc.sim.faults import Faults
-from archon_ioc.sim.shot import BIG_BUFFER_BASES, BUFFER_BASES, MEMORY_END, RAW_BLOCK_BYTES, Shot
+from archon_ioc.sim.shot import BIG_BUFFERS, BUFFERS, RAW_BLOCK_BYTES, REV_H_BIG_BUFFERS, Shot
 
 Bytes = NDArray[np.uint8]
 
@@ -90,9 +90,10 @@ class Buffer:
 class FrameBuffers:
     """The three frame buffers, or two with BIGBUF. Ticks are of 10 ns since power-up."""
 
-    def __init__(self, faults: Faults, last_frame: int = 0) -> None:
+    def __init__(self, faults: Faults, last_frame: int = 0, *, is_rev_h: bool = False) -> None:
         self._faults = faults
-        self._bases = BUFFER_BASES
+        self._big = REV_H_BIG_BUFFERS if is_rev_h else BIG_BUFFERS
+        self._division = BUFFERS
         self._filling: Buffer | None = None
         self._missing_line = False
         self.buffers = [Buffer(n) for n in (1, 2, 3)]
@@ -106,9 +107,9 @@ class FrameBuffers:
 
     def use_big(self, big: bool) -> None:
         """Divide the memory into two buffers instead of three, or back; that forgets the frames."""
-        bases = BIG_BUFFER_BASES if big else BUFFER_BASES
-        if bases is not self._bases:
-            self._bases = bases
+        division = self._big if big else BUFFERS
+        if division is not self._division:
+            self._division = division
             self._filling = None
             self.buffers = [Buffer(n) for n in (1, 2, 3)]
             self.write_buffer = 0
@@ -170,8 +171,9 @@ class FrameBuffers:
         Raises:
             InputError: if they are not inside one buffer.
         """
-        for buffer, base, end in zip(self.buffers, self._bases, self._ends(), strict=True):
-            if base <= address and address + count <= end:
+        bases, size, used = self._division
+        for buffer, base in list(zip(self.buffers, bases, strict=True))[:used]:
+            if base <= address and address + count <= base + size:
                 return buffer, address - base
         raise InputError(f"{count} bytes at {address:#x} are not inside a frame buffer")
 
@@ -190,7 +192,7 @@ class FrameBuffers:
             "SAMPLE": int(geometry.sample_mode) if geometry else 0,
             "COMPLETE": int(buffer.complete),
             "MODE": int(geometry.frame_mode) if geometry else 0,
-            "BASE": self._bases[buffer.number - 1],  # manual: decimal, unlike the times
+            "BASE": self._division.bases[buffer.number - 1],  # manual: decimal, unlike the times
             "FRAME": buffer.shot.frame if buffer.shot else 0,
             "WIDTH": geometry.width if geometry else 0,
             "HEIGHT": geometry.height if geometry else 0,
@@ -203,14 +205,9 @@ class FrameBuffers:
         }
 
     def _next_buffer(self) -> int:
-        count = 2 if self._bases is BIG_BUFFER_BASES else 3
+        count = self._division.used
         candidates = [(self.write_buffer + step) % count + 1 for step in range(count)]
         return next(n for n in candidates if n != self.locked)
-
-    def _ends(self) -> tuple[int, ...]:
-        if self._bases is BIG_BUFFER_BASES:
-            return (BIG_BUFFER_BASES[1], MEMORY_END, BIG_BUFFER_BASES[2])
-        return (*BUFFER_BASES[1:], MEMORY_END)
 
 
 _GROUPS = (

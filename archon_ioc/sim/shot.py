@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.framing import Format, Probe
@@ -10,14 +10,24 @@ from archon_ioc.acf.taps import TapArea, place
 from archon_ioc.errors import ConfigError
 from archon_ioc.protocol.enums import FrameMode, SampleMode
 
-BUFFER_BASES = (0xA0000000, 0xC0000000, 0xE0000000)  # manual, FRAME: three buffers of 512 MB …
-BIG_BUFFER_BASES = (0xA0000000, 0xD0000000, 0xD0000000)  # … or two of 768 MB, the third one listed but not used
-MEMORY_END = 0x1_0000_0000
 RAW_BLOCK_SAMPLES = 1024  # manual, RAWSAMPLES: rounded up to whole blocks
 RAW_BLOCK_BYTES = 2 * RAW_BLOCK_SAMPLES  # raw samples have 16 bits in either sample mode
 
 _LARGEST_COUNT = 65535  # manual: LINECOUNT and PIXELCOUNT are 1 to 65535
 _OVERSCAN = 100  # without a word about it, one in so many pixels and lines is overscan
+
+
+class Division(NamedTuple):
+    """How the frame memory is divided: where each buffer begins, and the size of the ``used`` first ones."""
+
+    bases: tuple[int, int, int]
+    size: int
+    used: int
+
+
+BUFFERS = Division((0xA0000000, 0xC0000000, 0xE0000000), 512 << 20, 3)  # manual, FRAME: three of 512 MB …
+BIG_BUFFERS = Division((0xA0000000, 0xD0000000, 0xD0000000), 768 << 20, 2)  # … or two, the third one listed only
+REV_H_BIG_BUFFERS = Division((0x20000000, 0x50000000, 0x60000000), 768 << 20, 2)  # as a Rev H reports them
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,7 @@ class Geometry:
             areas, acf.frame_mode, acf.sample_mode, width, height, acf.pixel_count, acf.line_count,
             acf.number("LINESCAN", 0) == 1, RawWindow.of(acf, acf.line_count),
         )  # fmt: skip
-        room = (MEMORY_END - BUFFER_BASES[0]) // (2 if acf.number("BIGBUF", 0) else 3)
+        room = (BIG_BUFFERS if acf.number("BIGBUF", 0) else BUFFERS).size
         if geometry.size > room:
             raise ConfigError(f"a frame of {geometry.size} bytes does not fit into a buffer of {room}")
         return geometry

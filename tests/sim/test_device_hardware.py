@@ -161,3 +161,17 @@ def test_a_cryostat_stays_cold_while_the_controller_restarts(
     assert desk.status(3600.5).modules[2].sensors["A"] < -273, "nothing is configured"
     desk.ask("APPLYALL")
     assert desk.status(3601).modules[2].sensors["A"] == pytest.approx(-110, abs=0.1)
+
+
+@pytest.mark.parametrize(("revision", "base"), [("5", 0xA0000000), ("7", 0x20000000)])
+def test_the_big_buffers_are_where_the_backplane_has_them(
+    separate: Acf, changed: Any, desk_of: Any, revision: str, base: int
+) -> None:
+    acf = replace(changed(separate, BIGBUF=1), system={**separate.system, "BACKPLANE_REV": revision})
+    desk = desk_of(acf, applied=True)
+    assert desk.frames().buffer(1).base == base
+    for command in ("WARMBOOT", "REBOOT"):
+        assert desk.device.handle(command, 10) is RESTART
+        assert desk.frames(10).buffer(1).base == 0xA0000000
+        desk.ask("APPLYALL", 10)
+        assert desk.frames().buffer(1).base == base

@@ -172,6 +172,20 @@ def test_two_big_buffers_take_turns(buffers: FrameBuffers, separate: Acf) -> Non
     assert taken(buffers, separate, 2) == [2, 2]
 
 
+def test_a_rev_h_has_its_big_buffers_elsewhere(separate: Acf) -> None:
+    buffers = FrameBuffers(Faults(), is_rev_h=True)
+    assert info(buffers, 1).base == BASE
+    buffers.use_big(True)
+    bases = [buffer.base for buffer in FrameStatus.parse(buffers.report(0)).buffers]
+    assert bases == [0x20000000, 0x50000000, 0x60000000]
+    assert taken(buffers, separate, 3) == [1, 2, 1]
+    assert buffers.find(0x4FFFFC00, 1024) == (buffers.buffers[0], (768 << 20) - 1024)
+    assert buffers.find(0x60000000, 1024) == (buffers.buffers[1], 256 << 20)
+    for address in (0x4FFFFE00, 0x80000000, BASE):
+        with pytest.raises(InputError, match="not inside a frame buffer"):
+            buffers.find(address, 1024)
+
+
 def test_another_division_of_the_memory_forgets_the_frames(buffers: FrameBuffers, separate: Acf) -> None:
     begin(buffers, separate)
     buffers.use_big(False)
