@@ -8,6 +8,7 @@ from archon_ioc.acf.trace import Bit, Change, Repeat, Trace
 
 _MOST_SUMMARIES = 4096
 _MOST_PULSES = 4096
+_INT = int(Bit.INT)
 
 
 class Edges(NamedTuple):
@@ -144,8 +145,8 @@ class Raster:
         self._open_ticks = 0
         self._open_since = 0
         self._tick = 0
-        self.control = 0
-        """The control bits now."""
+        self.is_open = False
+        """Whether INT is high."""
         self.lines = 0
         """Whole lines of the last frame that started."""
         self.pixels = 0
@@ -179,7 +180,7 @@ class Raster:
 
     def open_ticks(self, tick: int) -> int:
         """Return how long INT was high until ``tick``, which is not before anything that was followed."""
-        return self._open_ticks + (tick - self._open_since if self.control & Bit.INT else 0)
+        return self._open_ticks + (tick - self._open_since if self.is_open else 0)
 
     def _run(self, trace: Trace, start: int) -> None:
         shifted = iter(trace.shifted)
@@ -202,10 +203,10 @@ class Raster:
             self._shifted_at = start + tick
 
     def _change(self, change: Change, tick: int) -> None:
-        self.control = change.before
+        self.is_open = change.before & _INT != 0
         if (change.before ^ change.after) & EDGE_BITS:
             self._tell_edges(change, tick)
-        self.control = change.after
+        self.is_open = change.after & _INT != 0
         if not change.rises(Bit.PIXEL):
             return
         if self._format.starts_frame(change) and not (self._format.linescan and self.is_filling):

@@ -13,7 +13,7 @@ from archon_ioc.acf.raster import (
     Raster,
     Shifted,
 )
-from archon_ioc.acf.trace import Bit, Trace
+from archon_ioc.acf.trace import Trace
 from archon_ioc.sim.frames import FrameBuffers
 from archon_ioc.sim.light import Light
 from archon_ioc.sim.shot import Ccd, Geometry, Shot
@@ -43,7 +43,7 @@ class Imager:
     @property
     def is_open(self) -> bool:
         """Whether the shutter is open, which Trigger Out drives."""
-        return bool(self._raster.control & Bit.INT) if self._light.forced is None else self._light.forced
+        return self._raster.is_open if self._light.forced is None else self._light.forced
 
     def configure(self, acf: Acf) -> None:
         """Take another geometry over; a frame that is being read keeps its own.

@@ -279,6 +279,19 @@ def test_of_a_loop_the_first_and_the_last_pulses_of_light_are_told_and_all_are_c
     assert raster.open_ticks(10**9) == 3 * 10**6
 
 
+def test_whether_int_is_high_is_known_after_any_loop() -> None:
+    raster = Raster(1, 1)
+    pixel = Trace(10, (Change(2, INT, INT | PIXEL), Change(5, INT | PIXEL, INT)))
+    pulse = Trace(10, (Change(2, INT, 0), Change(5, 0, INT)))
+    assert not raster.is_open
+    raster.follow(Trace(10, (Change(0, 0, INT),)), 0)
+    for n, body in enumerate((pixel, pulse, pixel)):
+        raster.follow(Trace(10_000, (Repeat(0, 1000, body),)), 10 + 10_000 * n)
+        assert raster.is_open
+    raster.follow(Trace(10, (Change(0, INT, FRAME),)), 30_010)
+    assert not raster.is_open
+
+
 def test_shifts_are_told_outside_frames_and_in_their_order() -> None:
     raster = Raster(24, 20)
     flash = Trace(1000, (Change(500, 0, INT), Change(600, INT, 0)), 30, ((400, 10), (700, 20)))
