@@ -1,6 +1,7 @@
 """The command ``sim``: simulated controllers on ports of their own."""
 
 import asyncio
+import math
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -24,6 +25,17 @@ _MIB = 1 << 20
 _LAST_PORT = 65535
 
 
+class _Finite(click.FloatRange):
+    """A finite number of a range: nan and inf pass the comparisons of the range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or fail in one line."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
 def sim_options(command: Any) -> Any:
     """Add the options that say what is simulated and how."""
     for option in reversed(
@@ -35,11 +47,11 @@ def sim_options(command: Any) -> Any:
                          help="What the flash memory holds; the demonstration ACF. Given again: a further controller."),
             click.option("--applied", is_flag=True, help="Boot with the ACF applied, as APPLYALL=1 in flash does."),
             click.option("--powered", is_flag=True, help="Boot with CCD power on, as POWERON=1 in flash does."),
-            click.option("--speed", type=click.FloatRange(0), default=1.0, show_default=True,
+            click.option("--speed", type=_Finite(0), default=1.0, show_default=True,
                          help="Time runs so fast; 0: nothing takes time."),
-            click.option("--latency", type=click.FloatRange(0),
+            click.option("--latency", type=_Finite(0),
                          help="Scale of the reply times of real controllers; follows --speed."),
-            click.option("--fetch-rate", type=click.FloatRange(0),
+            click.option("--fetch-rate", type=_Finite(0),
                          help="MiB/s of a fetch, 0 for no limit; 100 times --speed."),
             click.option("--clients", type=click.IntRange(1),
                          help="How many are served at once: 1, or 4 where the ACF is of a Rev H."),
@@ -92,6 +104,9 @@ def sim(log_level: str, until_eof: bool, **chosen: Any) -> None:
 
 async def _simulate(chosen: Chosen, until_eof: bool) -> None:
     paths = [path for path in chosen.acfs or [app.demo_acf()] for _ in range(chosen.count)]
+    for first in (chosen.port, chosen.control_port):
+        if first and first + len(paths) - 1 > _LAST_PORT:
+            raise InputError(f"{len(paths)} ports from {first} on: the last one there is is {_LAST_PORT}")
     devices = [_device(Acf.read(path), chosen) for path in paths]
     synced = SyncSet(devices) if chosen.sync and len(devices) > 1 else None
     clock = Clock(chosen.speed)
@@ -101,7 +116,7 @@ async def _simulate(chosen: Chosen, until_eof: bool) -> None:
             try:
                 await stack.enter_async_context(server)
             except OSError as error:
-                raise InputError(f"port {server.port} of {server.host}: {error.strerror}") from error
+                raise InputError(error.strerror or str(error)) from error
             click.echo(_introduction(server, path, chosen))
             if synced:
                 click.echo(f"  sync        {'leads the others' if number == 0 else 'follows the first one'}")

@@ -103,9 +103,29 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
     assert "Traceback" not in result.output
 
 
+def test_a_control_port_in_use_is_told_as_such() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(main, ["sim", "--port", "0", "--control-port", str(port)])
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: port {port} of 127.0.0.1: Address already in use")
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--speed", "--latency", "--fetch-rate"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "fast"])
+def test_numbers_are_finite_and_not_negative(option: str, value: str) -> None:
+    result = CliRunner().invoke(main, ["sim", "--port", "0", option, value])
+    assert result.exit_code == 2
+    assert option in result.output
+    assert "Traceback" not in result.output
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (("--port", "65535", "--count", "3"), "3 ports from 65535 on: the last one there is is 65535"),
+        (("--control-port", "65534", "--count", "3"), "3 ports from 65534 on"),
         (("--fault", "nothing"), "there is no fault 'nothing'"),
         (("--fault", "skip=many"), "skip is a number"),
         (("--acf", "/nowhere.acf"), "/nowhere.acf: No such file"),

@@ -27,9 +27,12 @@ class Listener:
         """Listen; return the port, a free one for 0.
 
         Raises:
-            OSError: if it is in use.
+            OSError: if it is in use; the text names it.
         """
-        self._socket = socket.create_server((host, port))
+        try:
+            self._socket = socket.create_server((host, port))
+        except OSError as error:
+            raise OSError(error.errno, f"port {port} of {host}: {error.strerror}") from error
         self._socket.setblocking(False)
         port = self._socket.getsockname()[1]
         self.start(self._accept(self._socket, port), f"simulator on port {port}")
