@@ -59,7 +59,7 @@ CDS: tuple[KeySpec, ...] = (
     _cds("PIXELCOUNT", "Pixels per line of one tap", 65535, low=1),
     _cds("LINECOUNT", "Lines of one tap", 65535, low=1),
     KeySpec("FRAMEMODE", "From which edge of the frame the taps' lines come", Kind.CHOICE, Apply.CDS,
-            choices={0: "top", 1: "bottom", 2: "split", 3: "not documented"}),
+            choices={0: "top", 1: "bottom", 2: "split"}),
     KeySpec("SAMPLEMODE", "Bits of a pixel", Kind.CHOICE, Apply.CDS, choices={0: "16 bits", 1: "32 bits"}),
     _flag("LINESCAN", "FRAME starts a line, LINECOUNT lines go into one buffer", Apply.CDS, "Rev E, firmware 1028 on"),
     KeySpec("BIGBUF", "Frame buffers", Kind.CHOICE, Apply.CDS, choices={0: "three of 512 MiB", 1: "two of 768 MiB"}),
@@ -67,11 +67,12 @@ CDS: tuple[KeySpec, ...] = (
     KeySpec("TAPLINEn", "Channel and side, gain, offset: pixel = (reset - video) x gain + offset", Kind.TAP,
             Apply.CDS, indices=_ENTRIES),
     _flag("RAWENABLE", "Keep raw samples of one channel", Apply.CDS),
-    _cds("RAWSEL", "Channel of the raw samples, four per AD module", 71),
+    _cds("RAWSEL", "Channel of the raw samples, four per AD module; above 15 from firmware 1271 on", 71),
     _cds("RAWSTARTLINE", "First line with raw samples", 65535),
     _cds("RAWENDLINE", "Last line with raw samples", 65535),
     _cds("RAWSTARTPIXEL", "Pixel at which the samples of a line start", 65535),
-    _cds("RAWSAMPLES", "Samples per line, in whole blocks of 1024", 67_107_840, unit="samples"),
+    _cds("RAWSAMPLES", "Samples per line, in whole blocks of 1024; above 65535 from firmware 1271 on", 67_107_840,
+         unit="samples"),
 )  # fmt: skip
 
 SYSTEM: tuple[KeySpec, ...] = (

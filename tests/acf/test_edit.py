@@ -89,3 +89,11 @@ def test_what_is_refused_can_be_forced(small: Acf) -> None:
 def test_but_not_what_makes_the_file_unreadable(small: Acf, name: str, value: str) -> None:
     with pytest.raises(InputError):
         with_setting(small, name, value, is_forced=True)
+
+
+def test_a_frame_mode_that_is_not_documented_needs_force(small: Acf) -> None:
+    with pytest.raises(InputError, match=r"FRAMEMODE=3: not one of 0 \(top\), 1 \(bottom\), 2 \(split\)"):
+        with_setting(small, "FRAMEMODE", "3")
+    assert with_setting(small, "FRAMEMODE", "3", is_forced=True).keys["FRAMEMODE"] == "3"
+    with pytest.raises(InputError, match="FRAMEMODE"):
+        with_setting(small, "FRAMEMODE", "4", is_forced=True)

@@ -14,6 +14,7 @@ INCOMPLETE = frozenset({"frame-too-large", "no-frame", "too-few-pixels", "too-fe
 _MIB = 1 << 20
 _BUFFER = {False: 512 * _MIB, True: 768 * _MIB}  # manual, BIGBUF
 _SPLIT = 2
+_RAW_BLOCK = 2048  # bytes of 1024 raw samples, 16 bits each in either sample mode
 _CONVERTERS = {
     "AD": (ModuleType.AD, ModuleType.ADF, ModuleType.ADX, ModuleType.ADLN, ModuleType.ADQ),
     "AM": (ModuleType.ADM,),
@@ -65,14 +66,31 @@ def _uneven_halves(subject: Subject) -> Iterator[Found]:
         yield Found("TAPLINES", f"{why}, and empty entries do not count: {sum(used) // 2} are read to each half")
 
 
+def _image_bytes(subject: Subject) -> int:
+    pixels = subject.count("PIXELCOUNT") * subject.count("LINECOUNT") * len(subject.taps)
+    return pixels * (4 if subject.count("SAMPLEMODE") == 1 else 2)
+
+
 def _frame_size(subject: Subject) -> Iterator[Found]:
     pixels, lines, taps = subject.count("PIXELCOUNT"), subject.count("LINECOUNT"), len(subject.taps)
-    size = pixels * lines * taps * (4 if subject.count("SAMPLEMODE") == 1 else 2)
-    is_big = subject.count("BIGBUF") == 1
+    size, is_big = _image_bytes(subject), subject.count("BIGBUF") == 1
     if size > _BUFFER[is_big]:
         why = f"a frame has {size / _MIB:.0f} MiB, a buffer {_BUFFER[is_big] // _MIB} MiB"
         remedy = "Set BIGBUF=1." if not is_big and size <= _BUFFER[True] else ""
         yield Found("PIXELCOUNT", f"{why} (PIXELCOUNT={pixels} x LINECOUNT={lines} x {taps} taps)", remedy)
+
+
+def _raw_size(subject: Subject) -> Iterator[Found]:
+    """Find raw samples that do not fit behind the image: both begin at a whole block (manual, RAWSAMPLES)."""
+    image, buffer = _image_bytes(subject), _BUFFER[subject.count("BIGBUF") == 1]
+    lines = min(subject.count("RAWENDLINE"), subject.count("LINECOUNT") - 1) - subject.count("RAWSTARTLINE") + 1
+    blocks = -(-2 * subject.count("RAWSAMPLES") // _RAW_BLOCK)
+    if subject.count("RAWENABLE") != 1 or lines < 1 or blocks < 1 or image > buffer:
+        return
+    raw, room = lines * blocks * _RAW_BLOCK, buffer - -(-image // _RAW_BLOCK) * _RAW_BLOCK
+    if raw > room:
+        why = f"{lines} lines of {blocks} blocks of raw samples have {raw / _MIB:.1f} MiB"
+        yield Found("RAWSAMPLES", f"{why}, behind the image in its buffer there is room for {room / _MIB:.1f} MiB")
 
 
 def _windows(subject: Subject) -> Iterator[tuple[str, int, int]]:
@@ -156,6 +174,8 @@ RULES: tuple[Rule, ...] = (
          "Add or remove a tap, or choose another FRAMEMODE.", _odd_taps),
     Rule("frame-too-large", Severity.ERROR, "A frame does not fit into a buffer.",
          "Make it smaller, or use 16 bits.", _frame_size),
+    Rule("raw-too-large", Severity.ERROR, "Raw samples do not fit behind the image in its buffer.",
+         "Keep fewer samples of fewer lines.", _raw_size, stops_load=True),
     Rule("no-frame", Severity.ERROR, "The script starts no frame.",
          "Raise FRAME, LINE and PIXEL by states of the readout.", _no_frame),
     Rule("too-few-pixels", Severity.ERROR, "The script clocks fewer pixels per line than PIXELCOUNT.",

@@ -1,10 +1,14 @@
 """Rules on frames."""
 
+import random
+
 import pytest
 
 from archon_ioc.acf.rules.frames import RULES
+from archon_ioc.errors import ConfigError
+from archon_ioc.sim.shot import Geometry
 
-from .cases import Case, assert_all_have_cases, assert_found, found
+from .cases import Case, assert_all_have_cases, assert_found, changed, found
 
 _TALL = {"PIXELCOUNT": "60000", "LINECOUNT": "60000"}
 CASES = (
@@ -13,6 +17,9 @@ CASES = (
     Case("tap-slot", "TAPLINE1", {"TAPLINE1": "AM9R, 1, 1100"}, "AM9R is in slot 5, which is of type AD"),
     Case("odd-taps", "TAPLINES", {"TAPLINES": "3"}, "3 taps"),
     Case("frame-too-large", "PIXELCOUNT", _TALL, "a buffer 512 MiB"),
+    Case("raw-too-large", "RAWSAMPLES",
+         {"RAWENABLE": "1", "RAWSTARTLINE": "0", "RAWENDLINE": "500", "RAWSAMPLES": "10000000"},
+         "501 lines of 9766 blocks of raw samples have 9556.2 MiB, behind the image in its buffer there is room for"),
     Case("no-frame", "LINES", {"STATE6/CONTROL": "0,3F"}),
     Case("too-few-pixels", "PIXELCOUNT", {"PIXELCOUNT": "562"}, "561 pixels per line, PIXELCOUNT=562"),
     Case("too-few-pixels", "PIXELCOUNT", {"PARAMETER19": "Pixels=500"}, "549 pixels per line"),
@@ -38,6 +45,35 @@ def test_empty_entries_at_the_end_are_no_mistake() -> None:
 def test_a_large_frame_needs_large_buffers() -> None:
     finding = next(f for f in found({"PIXELCOUNT": "12000", "LINECOUNT": "6000"}) if f.kind == "frame-too-large")
     assert finding.remedy == "Set BIGBUF=1."
+
+
+def is_refused_by_the_simulator(changes: dict[str, str]) -> bool:
+    try:
+        Geometry.of(changed(changes))
+    except ConfigError:
+        return True
+    return False
+
+
+def test_what_is_too_large_is_so_for_the_simulator_too() -> None:
+    chance = random.Random(4)
+    refused = 0
+    for _ in range(40):
+        keys = {"PIXELCOUNT": 9000, "LINECOUNT": 9000, "RAWSTARTLINE": 200, "RAWENDLINE": 600, "RAWSAMPLES": 2_000_000}
+        changes = {key: str(chance.randint(1, high)) for key, high in keys.items()}
+        changes |= {key: chance.choice("01") for key in ("SAMPLEMODE", "BIGBUF", "RAWENABLE")}
+        is_refused = is_refused_by_the_simulator(changes)
+        kinds = {"frame-too-large", "raw-too-large"} & {finding.kind for finding in found(changes)}
+        assert bool(kinds) == is_refused, changes
+        refused += is_refused
+    assert 10 < refused < 30
+
+
+@pytest.mark.parametrize(("samples", "is_found"), [("1048576", False), ("1048577", True)])
+def test_raw_samples_may_fill_the_buffer(samples: str, is_found: bool) -> None:
+    changes = {"RAWENABLE": "1", "RAWSTARTLINE": "0", "RAWENDLINE": "0", "RAWSAMPLES": samples}
+    image = {"PIXELCOUNT": "65280", "LINECOUNT": "1024"}  # 510 MiB
+    assert ("raw-too-large" in {finding.kind for finding in found(image | changes)}) == is_found
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -13,6 +13,7 @@ CASES = (
     Case("bad-value", "TAPLINE1", {"TAPLINE1": "AB2R, 1, 1100"}, "not a tap"),
     Case("bad-value", "MOD4/LVHC_IL1", {"MOD4/LVHC_IL1": "501"}, "from 0 to 500 mA"),
     Case("constant-range", "CONSTANT13", {"CONSTANT13": "AD_CLAMP=2.6"}, "AD_CLAMP=2.6, which MOD5/CLAMP1 uses"),
+    Case("bad-value", "FRAMEMODE", {"FRAMEMODE": "3"}, "is not one of 0 (top), 1 (bottom), 2 (split)"),
     Case("no-geometry", "LINECOUNT", {"LINECOUNT": None}),
     Case("missing-key", "SHP1", {"SHP1": None}),
     Case("missing-key", "MOD9/HVHC_ORDER2", {"MOD9/HVHC_ORDER2": None}, "but others of its kind"),
