@@ -38,11 +38,31 @@ class ControllerConfig(_Model):
     """Longest pause between two attempts to connect."""
 
 
+class LongIntegrationConfig(_Model):
+    """A second parameter of the integration time, which the script adds to the first."""
+
+    parameter: str
+    unit: Literal["cs", "s"] = "cs"
+
+
 class IntegrationConfig(_Model):
-    """The timing-script parameter that holds the integration time; by default IntMS or IntCS, as the ACF has."""
+    """The timing-script parameter that holds the integration time; by default IntMS or IntCS, as the ACF has.
+
+    It counts to 1000000. What takes longer needs a second parameter: ``long``, whose time is added, or ``multiplier``.
+    """
 
     parameter: str | None = None
     unit: Literal["ms", "cs"] = "ms"
+    long: LongIntegrationConfig | None = None
+    multiplier: str | None = None
+
+    @model_validator(mode="after")
+    def _check_long(self) -> Self:
+        if self.long and self.multiplier:
+            raise ValueError("there is either long or multiplier")
+        if self.long and self.long.unit == self.unit:
+            raise ValueError("the unit of long must be a longer one")
+        return self
 
 
 class ScriptConfig(_Model):

@@ -86,6 +86,15 @@ def test_it_cannot_be_changed() -> None:
         ("controller: {name: 1st}", "controller.name: String should match"),
         ("controller: 10.0.0.2", "controller: Input should be"),
         ("script: {integration: {unit: s}}", "script.integration.unit: Input should be 'ms' or 'cs'"),
+        (
+            "script: {integration: {long: {parameter: IntCS}, multiplier: IntMul}}",
+            "script.integration: Value error, there is either long or multiplier",
+        ),
+        (
+            "script: {integration: {unit: cs, long: {parameter: IntS}}}",
+            "script.integration: Value error, the unit of long must be a longer one",
+        ),
+        ("exposure_types: {bias: {}}", "the exposure type bias is there already"),
         ("detectors: [{name: b1, taps: []}]", "detectors.0.taps: Tuple should have at least 1 item"),
         ("detectors: [{taps: [AD5L]}]", "detectors.0.name: Field required"),
         ("header: {cards: {A: [1]}}", "header.cards.A.1: Field required"),

@@ -6,7 +6,7 @@ from typing import Self
 from archon_ioc.acf.file import Acf
 from archon_ioc.config import ScriptConfig
 
-_UNITS = {"ms": 1000, "cs": 100}
+_UNITS = {"ms": 1000, "cs": 100, "s": 1}
 _DEFAULTS = (("IntMS", "ms"), ("IntCS", "cs"))
 
 DEFAULT_NAMES = ScriptConfig()
@@ -16,12 +16,16 @@ DEFAULT_NAMES = ScriptConfig()
 class Roles:
     """The parameters' names, spelled as the ACF does; None: not in this script.
 
-    ``ticks_per_second`` is of the integration parameter; a ``…_value`` is what the configuration has stored.
+    ``ticks_per_second`` is of the integration parameter, of which one count of ``long_integration`` adds
+    ``long_ticks``; a ``…_value`` is what the configuration has stored.
     """
 
     exposures: str | None
     integration: str | None
     ticks_per_second: int
+    long_integration: str | None
+    long_ticks: int
+    multiplier: str | None
     continuous: str | None
     readout: str | None
     abort: str | None
@@ -36,12 +40,16 @@ class Roles:
     def of(cls, acf: Acf, names: ScriptConfig = DEFAULT_NAMES) -> Self:
         """Find the roles in a configuration."""
         integration, unit = _integration(acf, names)
+        long, multiplier = names.integration.long, names.integration.multiplier
         auto_flush = acf.parameter_name(names.auto_flush)
         external_trigger = acf.parameter_name(names.external_trigger)
         return cls(
             exposures=acf.parameter_name(names.exposures),
             integration=integration,
             ticks_per_second=_UNITS[unit],
+            long_integration=acf.parameter_name(long.parameter) if long else None,
+            long_ticks=_UNITS[unit] // _UNITS[long.unit] if long else 0,
+            multiplier=acf.parameter_name(multiplier) if multiplier else None,
             continuous=acf.parameter_name(names.continuous),
             readout=acf.parameter_name(names.readout),
             abort=acf.parameter_name(names.abort),

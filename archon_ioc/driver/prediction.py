@@ -45,7 +45,7 @@ class Prediction:
     def _lasting(self, acf: Acf, parameters: Mapping[str, int]) -> Mapping[str, int]:
         """Return the parameters without those that each exposure sets."""
         roles = Roles.of(acf, self._names)
-        passing = {*roles.quiet(), *roles.resting(), roles.integration, roles.flush_count}
+        passing = {*roles.quiet(), *roles.resting(), roles.integration, roles.long_integration, roles.flush_count}
         return {name: value for name, value in parameters.items() if name not in passing}
 
     def _times(self, acf: Acf, parameters: Mapping[str, int]) -> ReadoutTimes | None:

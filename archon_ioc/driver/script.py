@@ -29,22 +29,52 @@ class Script(Roles):
             raise ConfigError(f"the script has no parameter {names.exposures!r} to start exposures", path=acf.path)
         if roles.integration is None:
             raise ConfigError(_no_integration(names), path=acf.path)
+        for wanted in _second_parameters(names):
+            if acf.parameter_name(wanted) is None:
+                raise ConfigError(f"the script has no parameter {wanted!r} for long integrations", path=acf.path)
         return cls(**asdict(roles))
 
     def ticks(self, seconds: float) -> int:
-        """Return the value of the integration parameter, rounded to its unit.
+        """Return the integration time in counts of its parameter, rounded to what the script can do.
 
         Raises:
-            InputError: if the time is negative or too long for a counter.
+            InputError: if the time is negative or too long for the counters.
         """
         ticks = seconds * self.ticks_per_second
-        if not 0 <= ticks <= PARAMETER_LIMIT:  # not a number is not in there either
-            longest = PARAMETER_LIMIT / self.ticks_per_second
+        if not 0 <= ticks <= self._most_ticks:  # not a number is not in there either
+            longest = self._most_ticks / self.ticks_per_second
             raise InputError(f"{seconds:g} s: {self.integration} allows 0 to {longest:g} s")
-        return round(ticks)
+        factor = self._factor(round(ticks))
+        return factor * round(ticks / factor)
+
+    def times(self, seconds: float) -> dict[str, int]:
+        """Return the parameters of an integration.
+
+        Raises:
+            InputError: if the time is negative or too long for the counters.
+        """
+        ticks = self.ticks(seconds)
+        if self.long_integration:
+            long, short = divmod(ticks, self.long_ticks) if ticks > PARAMETER_LIMIT else (0, ticks)
+            return {self.long_integration: long, self.integration: short}
+        factor = self._factor(ticks)
+        return {self.integration: ticks // factor} | ({self.multiplier: factor} if self.multiplier else {})
+
+    @property
+    def _most_ticks(self) -> int:
+        return PARAMETER_LIMIT * (self.long_ticks or (PARAMETER_LIMIT if self.multiplier else 1))
+
+    def _factor(self, ticks: int) -> int:
+        """Return the smallest multiplier with which a counter can hold the time."""
+        return max(1, -(-ticks // PARAMETER_LIMIT)) if self.multiplier else 1
 
 
 def _no_integration(names: ScriptConfig) -> str:
     if wanted := names.integration.parameter:
         return f"the script has no parameter {wanted!r} for the integration time"
     return "the script has neither IntMS nor IntCS; name its parameter in the site file"
+
+
+def _second_parameters(names: ScriptConfig) -> list[str]:
+    long, multiplier = names.integration.long, names.integration.multiplier
+    return [name for name in (long.parameter if long else None, multiplier) if name]

@@ -106,7 +106,7 @@ class Timing:
             raise StateError(f"this timing script has no parameter {self._names.external_trigger!r}")
         if integration.triggered and self._keeper.state.acf and not self._keeper.state.acf.number("TRIGINENABLE", 0):
             raise StateError("the configuration does not listen to Trigger In: TRIGINENABLE is 0")
-        values[script.integration] = script.ticks(integration.seconds)
+        values |= script.times(integration.seconds)
         values[script.exposures] = int(not integration.triggered)
         await self._keeper.request(commands.hold_timing())
         await self.set_parameters(values)

@@ -111,3 +111,49 @@ def test_the_script_of_slac() -> None:
     assert (found.exposures, found.integration, found.ticks(1.0)) == ("Exposures", "IntMS", 1000)
     assert (found.readout, found.abort, found.do_flush, found.auto_flush) == (None, None, None, None)
     assert found.resting() == {"ExternalTrigger": 1}
+
+
+LONG = ScriptConfig.model_validate({"integration": {"parameter": "IntMS", "long": {"parameter": "intcs"}}})
+SECONDS = ScriptConfig.model_validate(
+    {"integration": {"parameter": "IntCS", "unit": "cs", "long": {"parameter": "IntS", "unit": "s"}}}
+)
+MULTIPLIED = ScriptConfig.model_validate({"integration": {"parameter": "IntMS", "multiplier": "IntMul"}})
+ALL = ("Exposures=0", "IntMS=0", "IntCS=0", "IntS=0", "IntMul=1")
+
+
+@pytest.mark.parametrize(
+    ("names", "seconds", "values"),
+    [
+        (LONG, 1.2346, {"IntCS": 0, "IntMS": 1235}),
+        (LONG, 1000.0, {"IntCS": 0, "IntMS": 1000000}),
+        (LONG, 1000.0064, {"IntCS": 100000, "IntMS": 6}),
+        (LONG, 7200.0, {"IntCS": 720000, "IntMS": 0}),
+        (SECONDS, 36000.0, {"IntS": 36000, "IntCS": 0}),
+        (SECONDS, 36000.126, {"IntS": 36000, "IntCS": 13}),
+        (MULTIPLIED, 1.0, {"IntMS": 1000, "IntMul": 1}),
+        (MULTIPLIED, 1000.002, {"IntMS": 500001, "IntMul": 2}),
+        (MULTIPLIED, 36000.0, {"IntMS": 1000000, "IntMul": 36}),
+    ],
+)
+def test_what_one_counter_cannot_hold_is_divided(names: ScriptConfig, seconds: float, values: dict[str, int]) -> None:
+    assert script(*ALL, names=names).times(seconds) == values
+
+
+def test_the_time_is_rounded_to_what_the_multiplied_counter_can_do() -> None:
+    found = script(*ALL, names=MULTIPLIED)
+    assert (found.ticks(1000.001), found.ticks(1000.003)) == (1000000, 1000004)
+    assert abs(found.ticks(35999.99) - 35999990) <= 18
+
+
+def test_a_long_time_needs_a_second_parameter() -> None:
+    assert script(*ALL).times(2.0) == {"IntMS": 2000}
+    with pytest.raises(InputError, match=r"1049 s: IntMS allows 0 to 1000 s"):
+        script(*ALL).times(1049.0)
+    with pytest.raises(InputError, match=r"allows 0 to 10000 s"):
+        script(*ALL, names=LONG).times(36000.0)
+
+
+@pytest.mark.parametrize("names", [LONG, SECONDS, MULTIPLIED])
+def test_a_second_parameter_must_be_there(names: ScriptConfig) -> None:
+    with pytest.raises(ConfigError, match="for long integrations"):
+        script("Exposures=0", "IntMS=0", *(["IntCS=0"] if names is SECONDS else []), names=names)

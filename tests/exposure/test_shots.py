@@ -256,3 +256,22 @@ async def test_the_link_is_lost_while_the_script_is_told(bench) -> None:
     assert bench.camera.state.outcome is Outcome.FAILED
     await bench.until(lambda state: state.controller.is_up)
     await bench.good()
+
+
+async def test_an_integration_of_hours_takes_a_second_parameter(benches, make_acf) -> None:
+    lines = {
+        "LINES": 77, "LINE12": "Expose:", "LINE13": "X; CALL IntegrateCS(IntCS)", "LINE74": "IntegrateCS:",
+        "LINE75": "X; CALL IntegrateMS(10)", "LINE76": "X; RETURN IntegrateCS", "PARAMETERS": 18,
+        "PARAMETER17": "IntCS=0",
+    }  # fmt: skip
+    script = {"integration": {"parameter": "IntMS", "long": {"parameter": "IntCS"}}}
+    async with benches(acf=make_acf(**lines), script=script) as bench:
+        await bench.good()
+        bench.camera.change(seconds=3600.007)
+        client = bench.start()
+        await bench.until_phase(Phase.INTEGRATING)
+        parameters = bench.device.parameters
+        assert (parameters["INTCS"], parameters["INTMS"]) == (360000, 7)
+        await bench.camera.abort()
+        await client
+        await bench.good()
