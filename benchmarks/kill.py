@@ -274,8 +274,9 @@ def pattern(lines: int, pixels: int, frame: int) -> tuple[np.ndarray[Any, Any], 
 
 
 def _check_folders(folder: Path) -> list[str]:
-    problems = [f"left: {path}" for path in folder.rglob("*.part")]
     journal = folder / "state" / "journal"
+    # The other ones in state/ have names of their own, and are written over by the next life.
+    problems = [f"left: {path}" for place in (folder / "images", journal) for path in place.rglob("*.part")]
     problems += [f"pending: {path.name}" for path in journal.glob("*.json") if ".acf" not in path.name]
     reasons = journal / "lost" / "reasons.txt"
     lost = reasons.read_text().splitlines() if reasons.exists() else []
