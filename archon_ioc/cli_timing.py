@@ -72,7 +72,7 @@ def _changes(settings: Iterable[str]) -> dict[str, int]:
     changes: dict[str, int] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
-        if not equals or not value.strip().isdecimal():
+        if not equals or not (value.isascii() and value.strip().isdecimal()):
             raise InputError(f"{setting!r} is not NAME=VALUE with a whole number")
         changes[name.strip()] = int(value)
     return changes

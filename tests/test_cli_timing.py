@@ -37,7 +37,9 @@ def test_other_values() -> None:
     assert "197.3285 ms" in result.output
 
 
-@pytest.mark.parametrize("setting", ["Lines", "Lines=", "Lines=1.5", "Lines=-1", "NoSuch=1", "Lines=1048576"])
+@pytest.mark.parametrize(
+    "setting", ["Lines", "Lines=", "Lines=1.5", "Lines=-1", "NoSuch=1", "Lines=1048576", "Lines=\u0663"]
+)
 def test_settings_that_cannot_be(setting: str) -> None:
     result = run(str(DEMO), "--set", setting)
     assert result.exit_code == 1

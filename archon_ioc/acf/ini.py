@@ -139,8 +139,13 @@ def text_lines(text: str) -> list[str]:
 
 def section_name(line: str) -> str:
     """Return the name in ``[name]`` in upper case, nothing for other lines."""
-    line = line.removeprefix(_BYTE_ORDER_MARK).strip(_BLANKS)
+    line = _bare(line)
     return line[1:-1].upper() if len(line) > 2 and line[0] == "[" and line[-1] == "]" else ""
+
+
+def _bare(line: str) -> str:
+    """Return a line without blanks around it, and without the mark that some editors put before the first one."""
+    return line.removeprefix(_BYTE_ORDER_MARK).strip(_BLANKS)
 
 
 @dataclass
@@ -158,7 +163,7 @@ class _Reader:
             self.sections.setdefault(name, {})
             self.rows.append(Row(line))
             return
-        bare = line.strip(_BLANKS)
+        bare = _bare(line)
         if not bare or bare[0] in ";#" or (self.name and self.name not in (CONFIG, SYSTEM)):
             self.rows.append(Row(line))
         elif not self.name:

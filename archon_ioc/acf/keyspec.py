@@ -136,7 +136,7 @@ def is_comment(value: str) -> bool:
 
 
 def _choice(text: str, choices: Mapping[int, str]) -> str | None:
-    if text.isdecimal() and int(text[:9]) in choices and len(text) < 9:
+    if text.isascii() and text.isdecimal() and int(text[:9]) in choices and len(text) < 9:
         return None
     return "not one of " + ", ".join(f"{number} ({label})" for number, label in choices.items())
 

@@ -103,7 +103,7 @@ class Subject:
     def count(self, key: str) -> int:
         """Return the whole number at ``key``, 0 if there is none."""
         text = self.keys.get(key, "").strip()
-        return int(text) if text.isdecimal() else 0
+        return int(text) if text.isascii() and text.isdecimal() else 0
 
     def entries(self, name: str) -> Iterator[tuple[str, str]]:
         """Yield keys and texts of a list, ``name`` 0 and on up to its counter; empty ones and comments not."""

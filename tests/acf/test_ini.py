@@ -165,6 +165,14 @@ def test_a_byte_order_mark_is_kept() -> None:
     assert document.text({"A": "2", "B": "3"}) == "\xef\xbb\xbf[CONFIG]\r\nA=2\r\nB=3\r\n"
 
 
+@pytest.mark.parametrize("first", ["; A comment", "", "# A comment"])
+def test_a_byte_order_mark_may_stand_before_a_comment(first: str) -> None:
+    text = f"\xef\xbb\xbf{first}\n[CONFIG]\nA=1\n"
+    document = parse(text)
+    assert (document.config, document.problems) == ({"A": "1"}, ())
+    assert document.text(document.config) == text
+
+
 @given(SETTINGS, SETTINGS, LINE_ENDS)
 def test_any_change_is_read_back_and_others_stay(old: dict[str, str], new: dict[str, str], end: str) -> None:
     text = fresh(old, {"BACKPLANE_TYPE": "1"}).replace("\n", end)

@@ -31,9 +31,12 @@ def _lists(subject: Subject) -> Iterator[tuple[str, str]]:
 def _missing_entry(subject: Subject) -> Iterator[Found]:
     for counter, entry in _lists(subject):
         count = subject.count(counter)
-        for n in range(min(count, len(subject.keys))):
-            if (key := entry.format(n)) not in subject.keys:
-                yield Found(key, f"{counter}={count} counts {key}, which is not there")
+        numbers = range(min(count, len(subject.keys) + 1))
+        missing = [key for n in numbers if (key := entry.format(n)) not in subject.keys]
+        if len(missing) == 1:
+            yield Found(missing[0], f"{counter}={count} counts {missing[0]}, which is not there")
+        elif missing:
+            yield Found(counter, f"{counter}={count} counts {shown(missing)}, which are not there")
 
 
 def _nameless_state(subject: Subject) -> Iterator[Found]:
