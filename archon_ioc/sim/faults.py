@@ -2,11 +2,13 @@
 
 import math
 import re
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 
 from archon_ioc.errors import InputError
 from archon_ioc.protocol.replies import RAILS
 
+_SHOWN_PLACES = 6
 _YES, _NO = ("", "1", "on", "yes", "true"), ("0", "off", "no", "false")
 
 _PLACES = {
@@ -74,15 +76,23 @@ class Faults:
     """At APPLYALL the log says that the ADCs of this slot have an unexpected latency."""
     status_invalid: bool = False
     """VALID is 0, and the readings of STATUS stay as they are."""
+    places: Mapping[str, Collection[str]] = field(
+        default_factory=dict[str, Collection[str]], init=False, repr=False, compare=False
+    )
+    """What is installed, by the name of the fault that can hit it; those that are not named hit anything."""
 
     def set(self, name: str, value: str = "") -> None:
         """Set a fault as an operator names it: ``set("reject", "STATUS")``, ``set("overheat")``.
 
         Raises:
-            InputError: if there is no such fault, or it cannot have this value.
+            InputError: if there is no such fault, or it cannot have this value, or nothing is installed there.
         """
         _check_name(name)
-        setattr(self, name, _parsed(name, value))
+        parsed = _parsed(name, value)
+        places = self.places.get(name)
+        if places is not None and parsed != _DEFAULTS[name] and str(parsed) not in places:
+            raise InputError(f"{name}: there is no {parsed} installed; there are {_listed(places)}")
+        setattr(self, name, parsed)
 
     def take(self, *texts: str) -> None:
         """Set the faults of an operator's list: ``"drop_reply=WCONFIG0005"``, ``"power_stuck"``.
@@ -135,12 +145,17 @@ class Faults:
         return blocks if end is None else min(end, blocks)
 
 
-_DEFAULTS = {item.name: item.default for item in fields(Faults)}
+_DEFAULTS = {item.name: item.default for item in fields(Faults) if item.init}
 
 
 def _check_name(name: str) -> None:
     if name not in _DEFAULTS:
         raise InputError(f"there is no fault {name!r}; there are {', '.join(_DEFAULTS)}")
+
+
+def _listed(places: Collection[str]) -> str:
+    shown = ", ".join(list(places)[:_SHOWN_PLACES]) or "none"
+    return f"{shown}, …" if len(places) > _SHOWN_PLACES else shown
 
 
 def _parsed(name: str, value: str) -> object:

@@ -21,6 +21,7 @@ _DIGITAL_LINES = {
 }  # fmt: skip
 _SENSORS = {ModuleType.HEATER: "AB", ModuleType.HEATERX: "ABC"}
 _CLOCKS = {ModuleType.DRIVER: 8, ModuleType.DRIVERX: 12}
+_CONVERTERS = (ModuleType.AD, ModuleType.ADX, ModuleType.ADM, ModuleType.ADLN, ModuleType.ADF, ModuleType.ADQ)
 _CLOCK_AMPERES = 0.008
 # Vendor software knows an Atlas by these; what else it reports is not known.
 _ATLAS = {
@@ -142,6 +143,16 @@ class Module:
             return Load(amperes)
         amperes["HEATER"] = self.heaters.amperes
         return Load(amperes, self.heaters.own_watts)
+
+    def places(self) -> Mapping[str, list[str]]:
+        """Return what of the module a fault can hit, as an operator names it, by the names of the faults."""
+        prefix, heaters = f"MOD{self._info.slot}/", self.heaters
+        return {
+            "bias_short": [prefix + channel.name for channel in self.biases.channels],
+            "open_sensor": [f"{prefix}TEMP{sensor.letter}" for sensor in heaters.sensors] if heaters else [],
+            "heater_cut": [f"{prefix}HEATER{letter}" for letter in heaters.loops] if heaters else [],
+            "adc_latency": [str(self._info.slot)] if self._info.type in _CONVERTERS else [],
+        }
 
     def _log(self, text: str) -> None:
         self._log_device(f"{text} (slot {self._info.slot})")

@@ -67,6 +67,10 @@ class StatusBoard:
         self.chassis = Chassis(system, faults)
         self.modules = {info.slot: Module(info, log, seed) for info in system.modules}
         """The installed modules by slot: what a test or an operator wires to them."""
+        found = [module.places() for module in self.modules.values()]
+        faults.places = (
+            {name: [place for places in found for place in places[name]] for name in found[0]} if found else {}
+        )
         self._begin()
 
     def _begin(self) -> None:

@@ -56,6 +56,8 @@ async def test_faults_are_set_shown_and_cleared(room: Room) -> None:
         ("set drop_reply A B", "it is written: set NAME [VALUE]"),
         ("set nothing 1", "there is no fault 'nothing'"),
         ("set overheat maybe", "on or off"),
+        ("set bias_short MOD9/HVHC99", "there is no MOD9/HVHC99 installed; there are MOD"),
+        ("set heater_cut MOD9/HEATERA", "there is no MOD9/HEATERA installed; there are MOD2/HEATERA, MOD2/HEATERB"),
         ("clear nothing", "there is no fault 'nothing'"),
         ("reboot now", "it is written: reboot"),
         ("trigger up", "'up' is not high or low"),

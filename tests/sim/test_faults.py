@@ -45,7 +45,7 @@ VALUES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [item.name for item in fields(Faults)])
+@pytest.mark.parametrize("name", [item.name for item in fields(Faults) if item.init])
 def test_every_fault_can_be_set_by_its_name_shown_and_cleared(name: str) -> None:
     is_switch = isinstance(getattr(Faults(), name), bool)
     value = VALUES.get(name, "1" if is_switch else "WCONFIG0005")
@@ -83,6 +83,25 @@ def test_what_cannot_be_is_refused_and_nothing_is_set(text: str, words: str) -> 
     with pytest.raises(InputError, match=words):
         faults.take(text)
     assert faults == Faults()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("bias_short=MOD9/HVHC99", "no MOD9/HVHC99 installed; there are MOD9/HVHC1"),
+        ("adc_latency=9", "adc_latency: there is no 9 installed; there are none"),
+    ],
+)
+def test_a_place_has_to_be_installed(text: str, words: str) -> None:
+    faults = Faults()
+    faults.places = {"bias_short": ["MOD9/HVHC1"], "adc_latency": []}
+    with pytest.raises(InputError, match=words):
+        faults.take(text)
+    faults.take("bias_short=MOD9/HVHC1", "open_sensor=MOD77/TEMPA", "adc_latency=0")
+    assert faults.active() == {"bias_short": "MOD9/HVHC1", "open_sensor": "MOD77/TEMPA"}
+    faults.clear()
+    with pytest.raises(InputError, match=words):
+        faults.take(text)
 
 
 def test_what_is_not_there_cannot_be_cleared() -> None:

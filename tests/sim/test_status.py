@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from archon_ioc.acf.file import Acf
+from archon_ioc.errors import InputError
 from archon_ioc.protocol.enums import BackplaneType, Power
 from archon_ioc.protocol.replies import RAILS, DeviceStatus, SystemInfo, parse_pairs
 from archon_ioc.sim.faults import Faults
@@ -42,6 +43,14 @@ class Box:
 @pytest.fixture
 def box(separate: Acf) -> Box:
     return Box(separate)
+
+
+def test_faults_hit_what_is_installed_only(box: Box) -> None:
+    for text in ("bias_short=MOD9/HVHC6", "open_sensor=MOD2/TEMPC", "heater_cut=MOD2/HEATERB", "adc_latency=5"):
+        box.faults.take(text)
+    for text in ("bias_short=MOD9/HVHC7", "open_sensor=MOD3/TEMPA", "heater_cut=MOD9/HEATERA", "adc_latency=4"):
+        with pytest.raises(InputError, match="installed; there are"):
+            box.faults.take(text)
 
 
 # SYSTEM
