@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from archon_ioc.driver.state import ControllerState, Progress, Step
 from archon_ioc.driver.timing import readout_progress
 from archon_ioc.errors import ArchonError, StateError
 from archon_ioc.export.files import stale, write
+from archon_ioc.exposure import kinds
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.phase import Phase
-from archon_ioc.exposure.settings import FrameType, ImageMode, TriggerMode
+from archon_ioc.exposure.settings import ExposureSettings, ImageMode, TriggerMode
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.exposure.together import together
 from archon_ioc.protocol import commands
@@ -122,16 +123,20 @@ def _link(unit: ControllerConfig, controller: ArchonController) -> str:
 
 @main.command()
 @click.option("--seconds", type=click.FloatRange(0), default=1.0, show_default=True, help="Exposure time.")
-@click.option("--dark", is_flag=True, help="Keep the shutter closed.")
+@click.option("--type", "kind", default="object", show_default=True, help="What for: bias, dark, flat, arc, object, …")
+@click.option("--dark", "kind", flag_value="dark", help="The same as --type dark.")
+@click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="How many.")
+@click.option("--with-dark", is_flag=True, help="A dark of the same length after each.")
 @click.option("--power-on", is_flag=True, help="Load and apply the ACF and switch the CCD power on before.")
 @site_options
-def expose(seconds: float, dark: bool, power_on: bool, simulate: bool, log_level: str, **chosen: Any) -> None:
-    """Take one exposure without EPICS and print the names of its files."""
+def expose(count: int, power_on: bool, simulate: bool, log_level: str, **chosen: Any) -> None:
+    """Take exposures without EPICS and print the names of their files."""
     app.start_logging(log_level)
-    app.run_until_stopped(_expose(_site(**chosen), simulate, seconds, dark, power_on))
+    wanted = {name: chosen.pop(name) for name in ("seconds", "kind", "with_dark")}
+    app.run_until_stopped(_expose(_site(**chosen), wanted, count, simulate, power_on))
 
 
-async def _expose(site: SiteConfig, simulate: bool, seconds: float, dark: bool, power_on: bool) -> None:
+async def _expose(site: SiteConfig, wanted: dict[str, Any], count: int, simulate: bool, power_on: bool) -> None:
     async with AsyncExitStack() as stack:
         if simulate:
             site = await _simulated(stack, site)
@@ -143,18 +148,27 @@ async def _expose(site: SiteConfig, simulate: bool, seconds: float, dark: bool, 
         camera = Camera(controllers, site)
         async with _running(camera):
             await camera.live.until(lambda state: state.is_up)
-            # For this exposure only: what is kept belongs to the IOC, whose next exposure must not become a dark.
-            settings = camera.state.settings.changed(
-                seconds=seconds,
-                frame_type=FrameType.BACKGROUND if dark else FrameType.NORMAL,
-                image_mode=ImageMode.SINGLE,
-                num_exposures=1,
-                trigger_mode=TriggerMode.INTERNAL,
-            )
-            await camera.acquire(settings)
-            if not camera.filing.settings.auto_save:
-                await camera.filing.write()
-        click.echo("\n".join(camera.filing.written))
+            for settings in count * list(_shots(camera.state, **wanted)):
+                await camera.acquire(settings)
+                if not camera.filing.settings.auto_save:
+                    await camera.filing.write()
+                click.echo("\n".join(camera.filing.written))
+
+
+def _shots(state: CameraState, seconds: float, kind: str, with_dark: bool) -> Iterator[ExposureSettings]:
+    """Yield the settings of an exposure, and of its dark."""
+    for name in (kind, "dark") if with_dark else (kind,):
+        # For these exposures only: what is kept belongs to the IOC, whose next exposure must not become a dark.
+        yield state.settings.changed(
+            seconds=seconds,
+            image_mode=ImageMode.SINGLE,
+            num_exposures=1,
+            with_dark=False,
+            readout=True,
+            readout_delay=0.0,
+            trigger_mode=TriggerMode.INTERNAL,
+            **kinds.changes(name, state.exposure_types),
+        )
 
 
 async def _power_on(controller: ArchonController) -> None:

@@ -122,15 +122,31 @@ async def test_expose_writes_a_file_without_epics(sim: SimServer, tmp_path: Path
     assert (header["IMAGETYP"], header["EXPTIME"]) == ("dark", 0.1)
 
 
+async def test_expose_takes_several_of_a_type_with_their_darks(sim: SimServer, tmp_path: Path) -> None:
+    where = ("--host", "127.0.0.1", "--port", str(sim.port), "--acf", str(demo_acf()), "--data-dir", str(tmp_path))
+    wanted = ("--seconds", "0.1", "--type", "arc", "--count", "2", "--with-dark")
+    result = await run("expose", *wanted, "--power-on", *where)
+    assert result.returncode == 0, result.stderr
+    headers = [fits.getheader(name) for name in result.stdout.split()]
+    assert [(header["IMAGETYP"], header["EXPTIME"]) for header in headers] == [("arc", 0.1), ("dark", 0.1)] * 2
+    result = await run("expose", "--type", "comet", *where)
+    assert result.returncode == 1
+    assert "no exposure type 'comet'" in result.stderr
+
+
 async def test_expose_changes_nothing_that_is_kept(sim: SimServer, tmp_path: Path) -> None:
     kept = tmp_path / "state" / "settings.json"
     kept.parent.mkdir()
-    kept.write_text(json.dumps({"seconds": 7.0, "image_mode": 2, "files": {"number": 5, "auto_save": False}}))
+    kept.write_text(
+        json.dumps({"seconds": 7.0, "image_mode": 2, "readout": False, "files": {"number": 5, "auto_save": False}})
+    )
     where = ("--host", "127.0.0.1", "--port", str(sim.port), "--acf", str(demo_acf()), "--data-dir", str(tmp_path))
     result = await run("expose", "--seconds", "0.1", "--dark", "--power-on", *where)
     assert result.returncode == 0, result.stderr
     assert fits.getheader(result.stdout.strip())["IMAGETYP"] == "dark"
-    assert json.loads(kept.read_text()) == {"seconds": 7.0, "image_mode": 2, "files": {"number": 6, "auto_save": False}}
+    assert json.loads(kept.read_text()) == {
+        "seconds": 7.0, "image_mode": 2, "readout": False, "files": {"number": 6, "auto_save": False},
+    }  # fmt: skip
 
 
 async def test_expose_with_several_controllers_prints_all_files(tmp_path: Path) -> None:
