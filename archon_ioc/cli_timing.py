@@ -9,6 +9,7 @@ import click
 from archon_ioc.acf.estimate import Duration, Estimate, IdleTimes, IntegrationTimes, ReadoutTimes, estimate
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.panel import Span, panels
+from archon_ioc.acf.rehearsal import LONGEST
 from archon_ioc.acf.roles import Roles
 from archon_ioc.errors import ArchonError, InputError
 from archon_ioc.export.plot import FORMATS, draw
@@ -88,8 +89,8 @@ def _sections(shown: Acf, found: Estimate) -> Iterator[tuple[str, Iterable[_Row]
 
 def _readout_rows(shown: Acf, readout: ReadoutTimes) -> Iterator[_Row]:
     yield _Row("pixel", readout.pixel, _rate(readout.pixel).strip(" ()"))
-    yield _Row("line", readout.line, f"{readout.pixels} pixels are clocked, {shown.pixel_count} stored")
-    yield _Row("first to last pixel", readout.length, f"{readout.lines} lines are clocked, {shown.line_count} stored")
+    yield _Row("line", readout.line, f"{_pixels(readout)}, {shown.pixel_count} stored")
+    yield _Row("first to last pixel", readout.length, f"{_lines(readout)}, {shown.line_count} stored")
     yield _Row("start of the script to first pixel", readout.start)
     yield _Row("shutter signal off to first pixel", readout.pause)
     yield _Row("last pixel to idle", readout.recovery)
@@ -117,12 +118,26 @@ def _idle_rows(idle: IdleTimes) -> Iterator[_Row]:
 def _warning(shown: Acf, readout: ReadoutTimes | None) -> str:
     if readout is None:
         return "The script reads no frame."
+    days = f"{Duration(LONGEST).seconds / 86_400:.1f} days"
     if readout.completes:
-        return ""
+        return f"A readout takes more than {days}: what the script does later is not known." if readout.is_cut else ""
+    when = f"No frame completes within {days}" if readout.is_cut else "No frame ever completes"
     return (
-        f"No frame ever completes: the script clocks {readout.pixels} pixels x {readout.lines} lines, "
+        f"{when}: the script clocks {readout.pixels} pixels x {readout.lines} lines, "
         f"PIXELCOUNT x LINECOUNT is {shown.pixel_count} x {shown.line_count}."
     )
+
+
+def _pixels(readout: ReadoutTimes) -> str:
+    return f"{_more(readout)}{readout.pixels} pixels are clocked"
+
+
+def _lines(readout: ReadoutTimes) -> str:
+    return f"{_more(readout)}{readout.lines} lines are clocked"
+
+
+def _more(readout: ReadoutTimes) -> str:
+    return "more than " if readout.is_cut else ""
 
 
 def _caption(shown: Acf, found: Estimate, span: Span) -> str:
@@ -135,9 +150,8 @@ def _caption(shown: Acf, found: Estimate, span: Span) -> str:
     }
     return {
         Span.PIXEL: f"{_text(readout.pixel)}{_rate(readout.pixel)}; {', '.join(windows.values())} after the PIXEL edge",
-        Span.LINE: f"{_text(readout.line)}; {readout.pixels} pixels are clocked, {shown.pixel_count} stored",
-        Span.FRAME: f"first to last pixel {_text(readout.length)}; {readout.lines} lines are clocked, "
-        f"{shown.line_count} stored",
+        Span.LINE: f"{_text(readout.line)}; {_pixels(readout)}, {shown.pixel_count} stored",
+        Span.FRAME: f"first to last pixel {_text(readout.length)}; {_lines(readout)}, {shown.line_count} stored",
     }[span]
 
 

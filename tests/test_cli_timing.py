@@ -1,5 +1,6 @@
 """The table and the picture of ``archon-ioc acf timing``."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,20 @@ def test_settings_that_cannot_be(setting: str) -> None:
     result = run(str(DEMO), "--set", setting)
     assert result.exit_code == 1
     assert setting.partition("=")[0] in result.output
+
+
+def test_what_was_not_waited_for_is_not_told_as_a_fact() -> None:
+    result = run(str(DEMO), "--set", "Lines=1048575", "--set", "Pixels=1048575")
+    assert re.search(r"  more than \d+ pixels are clocked, 560 stored\n", result.output)
+    assert re.search(r"  more than \d+ lines are clocked, 528 stored\n", result.output)
+    assert "A readout takes more than 11.6 days: what the script does later is not known.\n" in result.output
+
+
+def test_a_frame_that_was_not_waited_for_may_complete_later(tmp_path: Path) -> None:
+    path = tmp_path / "slow.acf"
+    Acf.read(DEMO).with_value("LINECOUNT", "65535").write(path)
+    result = run(str(path), "--set", "Lines=65535", "--set", "WaitCount=1048575")  # 9 minutes per line
+    assert "No frame completes within 11.6 days: the script clocks " in result.output
 
 
 def test_a_picture(tmp_path: Path) -> None:

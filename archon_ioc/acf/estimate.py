@@ -9,7 +9,7 @@ from archon_ioc.acf.edges import Edges
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.lines import LineCounter
 from archon_ioc.acf.raster import FrameCompleted, Raster
-from archon_ioc.acf.rehearsal import Rehearsal, Values, looks
+from archon_ioc.acf.rehearsal import LONGEST, Rehearsal, Values, looks
 from archon_ioc.acf.roles import DEFAULT_NAMES
 from archon_ioc.acf.script import COUNTER_LIMIT
 from archon_ioc.acf.trace import Bit, Trace
@@ -47,7 +47,8 @@ class ReadoutTimes:
     script looks at its parameters again. ``pixel`` and ``line``: from one to the next. ``period``: shortest time
     from frame to frame with the demands already there, ``continuous``: of continuous exposures; both without
     integrating. ``lines`` and ``pixels`` (of the shortest line) are clocked, ``completes`` says whether they
-    suffice for LINECOUNT and PIXELCOUNT.
+    suffice for LINECOUNT and PIXELCOUNT. ``is_cut``: it takes longer than the script was followed, so that there are
+    more lines, or pixels in a line.
     """
 
     start: Duration
@@ -61,6 +62,7 @@ class ReadoutTimes:
     pixels: int
     lines: int
     completes: bool
+    is_cut: bool
 
     @property
     def whole(self) -> Duration:
@@ -161,6 +163,7 @@ def _readout(rehearsal: Rehearsal, acf: Acf) -> ReadoutTimes | None:
         pixels=lines.least,
         lines=lines.count,
         completes=completes,
+        is_cut=trace.ticks >= LONGEST,
     )
 
 

@@ -39,7 +39,7 @@ def test_the_readout_of_the_demonstration_script() -> None:
     rest_of_pixel, extra_pixel, to_main = PIXEL_TICKS - TO_PIXEL_CLOCK, 1 + PIXEL_TICKS, 1
     assert readout.recovery == Duration(rest_of_pixel + extra_pixel + AFTER_PIXELS + to_main)
     assert readout.period == Duration(readout.start.ticks + readout.length.ticks + readout.recovery.ticks)
-    assert (readout.lines, readout.pixels, readout.completes) == (528, 561, True)
+    assert (readout.lines, readout.pixels, readout.completes, readout.is_cut) == (528, 561, True, False)
     assert readout.length.seconds == pytest.approx(1.36236573)
 
 
@@ -70,6 +70,13 @@ def test_other_values_of_parameters() -> None:
     assert changed.idle.flush == Duration(usual.idle.flush.ticks + CLEARED_ONCE)
     with pytest.raises(InputError, match="no parameter 'IntCS'"):
         estimate(demo(), {"IntCS": 1})
+
+
+def test_a_readout_of_days_is_cut() -> None:
+    readout = estimate_readout(demo(), {"Lines": 1_048_575, "Pixels": 1_048_575})
+    assert readout is not None
+    assert (readout.completes, readout.is_cut, readout.recovery) == (True, True, None)
+    assert readout.lines < 1_048_575
 
 
 def test_a_line_that_is_too_short_is_told() -> None:
