@@ -159,17 +159,26 @@ class Operator:
 
 
 async def converse(client: socket.socket, operator: Operator) -> None:
-    """Answer a client's lines until it leaves."""
+    """Answer a client's lines until it leaves; the last one needs no line feed."""
     loop = asyncio.get_running_loop()
     pending = b""
     while received := await loop.sock_recv(client, _READ_SIZE):
         *lines, pending = (pending + received).split(b"\n")
-        if len(pending) > _LONGEST_LINE:
-            return
+        pending = pending[: _LONGEST_LINE + 1]  # still too long: what else it says does not matter
         for line in lines:
-            if text := line.decode(errors="replace").strip():
-                answer = "\n".join([*await operator.answer(text), ""])
-                await loop.sock_sendall(client, answer.encode())
+            await _answer_line(client, operator, line)
+    await _answer_line(client, operator, pending)
+
+
+async def _answer_line(client: socket.socket, operator: Operator, line: bytes) -> None:
+    text = line.decode(errors="replace").strip()
+    if len(line) > _LONGEST_LINE:
+        answer = [f"error a line of more than {_LONGEST_LINE} bytes"]
+    elif text:
+        answer = await operator.answer(text)
+    else:
+        return
+    await asyncio.get_running_loop().sock_sendall(client, "\n".join([*answer, ""]).encode())
 
 
 def _choice(word: str, choices: dict[str, bool]) -> bool:

@@ -195,9 +195,25 @@ async def test_it_can_cut_the_connections(demo: Acf, connect: Connect) -> None:
                 assert await client.is_cut()
 
 
-async def test_an_endless_line_ends_the_conversation(demo: Acf, connect: Connect) -> None:
+async def test_a_line_that_is_too_long_is_an_error(demo: Acf, connect: Connect) -> None:
     async with SimServer(SimArchon(demo), control_port=0) as sim, connect(sim.control_port) as operator:
-        operator.writer.write(b"x" * 20_000)
+        for count in (4097, 200_000):
+            operator.writer.write(b"x" * count + b"\nfaults\n")
+            assert await operator.line() == "error a line of more than 4096 bytes"
+            assert await operator.line() == "ok"
+        operator.writer.write(b"faults" + b" " * 4090 + b"\n")
+        assert await operator.line() == "ok"
+
+
+@pytest.mark.parametrize(
+    ("last", "answer"), [(b"set overheat", "ok overheat=1"), (b"x" * 5000, "error a line"), (b"", "")]
+)
+async def test_the_last_line_needs_no_end(demo: Acf, connect: Connect, last: bytes, answer: str) -> None:
+    async with SimServer(SimArchon(demo), control_port=0) as sim, connect(sim.control_port) as operator:
+        operator.writer.write(b"clear\n" + last)
+        operator.writer.write_eof()
+        assert await operator.line() == "ok"
+        assert (await operator.line()).startswith(answer)
         assert await operator.is_cut()
 
 
