@@ -1,10 +1,13 @@
 """Backlog: images that are saved while the next one is exposed."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any
 
 from archon_ioc.exposure.together import finished, together
+
+log = logging.getLogger(__name__)
 
 Work = Coroutine[Any, Any, None]
 
@@ -47,8 +50,11 @@ async def _all(tasks: dict[str, list[asyncio.Task[None]]]) -> None:
 
 async def _outcome(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.wait(tasks)
-    for task in tasks:
-        task.result()
+    errors = [error for task in tasks if (error := task.exception())]
+    for error in errors[1:]:
+        log.error("another image could not be saved: %s", error)
+    if errors:
+        raise errors[0]
 
 
 def _failed(task: asyncio.Task[None]) -> bool:

@@ -1,6 +1,7 @@
 """Work in the background: in order, one piece at a time, and no error is forgotten."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -52,6 +53,19 @@ async def test_an_error_is_told_when_all_is_done() -> None:
         await backlog.empty()
     assert bench.began == ["a1", "a2"]
     assert not backlog.has_failed
+
+
+async def test_no_error_of_several_is_left_to_the_garbage_collector(caplog: pytest.LogCaptureFixture) -> None:
+    backlog, bench = Backlog(), Bench()
+    bench.released.set()
+    for number in (1, 2):
+        await backlog.put("a", bench.work(f"a{number}", SaveError(f"a{number}", "no space")))
+    with pytest.raises(SaveError, match="a1"):
+        await backlog.empty()
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records] == [
+        "another image could not be saved: cannot write a2: no space"
+    ]
 
 
 async def test_errors_of_several_controllers_are_told_together() -> None:
