@@ -11,7 +11,7 @@ import click
 
 from archon_ioc.acf.check import check as findings_of
 from archon_ioc.acf.diff import Difference, Part, commands_for, compare
-from archon_ioc.acf.edit import with_setting
+from archon_ioc.acf.edit import require_no_worse, with_setting
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.finding import Finding, Severity
 from archon_ioc.cli_timing import times, timing
@@ -96,6 +96,8 @@ def set_(file: Path, settings: Sequence[str], output: Path | None, force: bool) 
         if not equals or not name.strip():
             raise InputError(f"{setting!r} is not KEY=VALUE")
         new = with_setting(new, name.strip(), value.strip(), is_forced=force)
+    if not force:
+        require_no_worse(old, new)
     _show(compare(old, new))
     if output or new.keys != old.keys:
         new.write(output or file)

@@ -208,6 +208,8 @@ def test_set_to_the_value_that_is_there_writes_nothing(ccd: Path) -> None:
         ("IntMS", "'IntMS' is not KEY=VALUE"),
         ("=1", "'=1' is not KEY=VALUE"),
         ("IntMS=long", "not Name=number"),
+        ("LINE5=HOLD; GOTO Nowhere", "there is no label 'Nowhere'"),
+        ("FRAMEMODE=3", "not one of 0 (top), 1 (bottom), 2 (split)"),
     ],
 )
 def test_set_refuses_what_cannot_be_right_and_writes_nothing(ccd: Path, setting: str, why: str) -> None:
@@ -220,10 +222,11 @@ def test_set_refuses_what_cannot_be_right_and_writes_nothing(ccd: Path, setting:
 
 
 def test_set_can_be_forced(ccd: Path) -> None:
-    result = call("set", ccd, "MOD9/HVLC_V1=99", "NEW=1", "--force")
+    result = call("set", ccd, "MOD9/HVLC_V1=99", "New=1", "LINE5=HOLD; GOTO Nowhere", "--force")
     assert result.exit_code == 0
+    assert Acf.read(ccd).keys["LINE5"] == "HOLD; GOTO Nowhere"
     assert Acf.read(ccd).keys["MOD9/HVLC_V1"] == "99"
-    assert Acf.read(ccd).keys["NEW"] == "1"
+    assert Acf.read(ccd).keys["New"] == "1"
 
 
 def test_set_says_when_it_cannot_write(ccd: Path, tmp_path: Path) -> None:

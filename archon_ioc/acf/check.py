@@ -39,9 +39,12 @@ def check(
     there count, and what differs from the file's ``[SYSTEM]`` is told.
     ``names`` are those of the script's parameters.
     """
-    subject = Subject(acf, system, names)
-    findings = {_finding(acf, rule, found): None for rule in RULES for found in rule.look(subject)}
-    return tuple(sorted(findings, key=_place))
+    return _look(Subject(acf, system, names), RULES)
+
+
+def refusals(acf: Acf) -> tuple[Finding, ...]:
+    """Return only what a configuration should not be loaded for; like `check`, but without running the script."""
+    return _look(Subject(acf), (rule for rule in RULES if rule.stops_load))
 
 
 def reasons_to_refuse(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -57,6 +60,11 @@ def frame_problems(acf: Acf, names: ScriptConfig = DEFAULT_NAMES) -> dict[str, s
     subject = Subject(acf, None, names)
     rules = (rule for rule in frames.RULES if rule.kind in frames.INCOMPLETE)
     return {rule.kind: found.why for rule in rules for found in rule.look(subject)}
+
+
+def _look(subject: Subject, rules: Iterable[Rule]) -> tuple[Finding, ...]:
+    findings = {_finding(subject.acf, rule, found): None for rule in rules for found in rule.look(subject)}
+    return tuple(sorted(findings, key=_place))
 
 
 def _finding(acf: Acf, rule: Rule, found: Found) -> Finding:

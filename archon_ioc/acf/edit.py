@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from archon_ioc.acf.check import refusals
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.keys import normal, objection, slot_of, spec_of
 from archon_ioc.errors import InputError
@@ -34,6 +35,20 @@ def with_setting(acf: Acf, name: str, value: str, *, is_forced: bool = False) ->
     return changed
 
 
+def require_no_worse(old: Acf, new: Acf) -> None:
+    """Leave an edit alone that a controller would take, where it took what was before.
+
+    One edit may need others to be right, as a list its counter: this is for all of them together.
+
+    Raises:
+        InputError: if there is a reason not to load ``new`` that is none for ``old``.
+    """
+    known = {finding.key for finding in refusals(old)}
+    if worse := [finding for finding in refusals(new) if finding.key not in known]:
+        more = f" (and {len(worse) - 1} more)" if len(worse) > 1 else ""
+        raise InputError(f"{worse[0].key}: {worse[0].why}{more}")
+
+
 def _place(acf: Acf, name: str, value: str) -> tuple[str, str]:
     """Return the key and the text of its entry."""
     plain = name.replace("\\", "/")
@@ -42,7 +57,7 @@ def _place(acf: Acf, name: str, value: str) -> tuple[str, str]:
     if len(found) > 1:
         raise InputError(f"{name!r} may be {' or '.join(sorted(found))}; write that key")
     if not found:
-        return normal(name), value
+        return normal(name) if spec_of(name) else plain, value
     ((key, own),) = found.items()
     return key, f"{own}={value}" if own else value
 

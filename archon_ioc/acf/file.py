@@ -19,7 +19,7 @@ from archon_ioc.errors import ConfigError, InputError, SaveError
 
 _LARGEST_FILE = 4 << 20
 _SHOWN_PROBLEMS = 10
-_KEY = re.compile(r"[A-Z0-9_][A-Z0-9_/]*")
+_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_/]*")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Acf(Configuration):
         """
         if key in self:
             return self.with_value(key, value)
-        new = key.replace("\\", "/").upper()
+        new = key.replace("\\", "/")
         if not _KEY.fullmatch(new):
             raise InputError(f"{key!r} cannot be a key")
         before = max((own for own in self.keys if own < new), default=None)
@@ -177,8 +177,8 @@ def _without_quotes(value: str) -> str:
 
 
 def _replace_file(path: Path, raw: bytes) -> None:
-    """Write next to ``path`` and rename when all is on the disk."""
-    mode = path.stat().st_mode & 0o7777 if path.exists() else None
+    """Write next to ``path`` and rename when all is on the disk; mode and, if possible, owner stay."""
+    old = path.stat() if path.exists() else None
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     part = Path(name)
     try:
@@ -186,13 +186,22 @@ def _replace_file(path: Path, raw: bytes) -> None:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        part.chmod(mode if mode is not None else 0o666 & ~_umask())
+        if old:
+            _give(part, old)
+        part.chmod(old.st_mode & 0o7777 if old else 0o666 & ~_umask())
         part.replace(path)
     except OSError:
         with suppress(OSError):
             part.unlink()
         raise
     _flush_folder(path.parent)
+
+
+def _give(part: Path, old: os.stat_result) -> None:
+    """Give a file the owner and the group of another, as far as one may: only root gives to everybody."""
+    for owner, group in ((-1, old.st_gid), (old.st_uid, -1)):
+        with suppress(PermissionError):
+            os.chown(part, owner, group)
 
 
 def _umask() -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from archon_ioc.acf.edit import with_setting
+from archon_ioc.acf.edit import require_no_worse, with_setting
 from archon_ioc.acf.file import Acf
 from archon_ioc.errors import InputError
 
@@ -80,7 +80,8 @@ def test_without_a_system_section_any_module_will_do(small: Acf) -> None:
 
 def test_what_is_refused_can_be_forced(small: Acf) -> None:
     assert with_setting(small, "MOD9/HVHC_V1", "32", is_forced=True).keys["MOD9/HVHC_V1"] == "32"
-    assert with_setting(small, "Something\\New", "1", is_forced=True).keys["SOMETHING/NEW"] == "1"
+    assert with_setting(small, "Something\\New", "1", is_forced=True).keys["Something/New"] == "1"
+    assert with_setting(small, "trigInEnable", "5", is_forced=True).keys["TRIGINENABLE"] == "5"
 
 
 @pytest.mark.parametrize(
@@ -97,3 +98,33 @@ def test_a_frame_mode_that_is_not_documented_needs_force(small: Acf) -> None:
     assert with_setting(small, "FRAMEMODE", "3", is_forced=True).keys["FRAMEMODE"] == "3"
     with pytest.raises(InputError, match="FRAMEMODE"):
         with_setting(small, "FRAMEMODE", "4", is_forced=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("LINE5", "HOLD; GOTO Nowhere", "LINE5: 'HOLD; GOTO Nowhere': there is no label 'Nowhere'"),
+        ("PARAMETERS", "3", "there is neither a parameter nor a constant 'ST' (and 37 more)"),
+        ("LINES", "500", "LINES: LINES=500 counts LINE130, LINE131, LINE132 and 367 more, which are not there"),
+        ("STATE4/NAME", "OTHER", "there is no state 'FRAMECLK'"),
+    ],
+)
+def test_what_a_controller_would_not_take_any_more(demo: Acf, name: str, value: str, why: str) -> None:
+    with pytest.raises(InputError) as error:
+        require_no_worse(demo, with_setting(demo, name, value))
+    assert why in str(error.value)
+
+
+def test_edits_may_need_each_other(demo: Acf) -> None:
+    one = with_setting(demo, "LINES", "131")
+    with pytest.raises(InputError, match="LINE130"):
+        require_no_worse(demo, one)
+    require_no_worse(demo, with_setting(one, "LINE130", "HOLD; GOTO Main"))
+
+
+def test_a_script_that_was_wrong_may_stay_so(demo: Acf) -> None:
+    wrong = with_setting(demo, "LINE5", "HOLD; GOTO Nowhere")
+    require_no_worse(wrong, with_setting(wrong, "IntMS", "5"))
+    require_no_worse(wrong, demo)
+    with pytest.raises(InputError, match="LINE6"):
+        require_no_worse(wrong, with_setting(wrong, "LINE6", "HOLD; GOTO Nowhere"))

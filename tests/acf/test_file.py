@@ -1,5 +1,6 @@
 """Reading configurations, saying what is wrong with them, changing them and writing them back."""
 
+import os
 import resource
 import stat
 from difflib import unified_diff
@@ -148,7 +149,7 @@ def test_parameters_and_constants_are_set_by_name(small: Acf) -> None:
 
 
 def test_a_new_key_stands_beside_its_neighbours(small: Acf) -> None:
-    changed = small.with_key("mod9\\hvhc_v2", "3").with_key("A", "first").with_key("PIXELCOUNT", "31")
+    changed = small.with_key("MOD9\\HVHC_V2", "3").with_key("A", "first").with_key("PIXELCOUNT", "31")
     assert changed_lines(small.text(), changed.text()) == [
         "+A=first",
         "+MOD9\\HVHC_V2=3",
@@ -225,6 +226,18 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(small: Acf, tmp_pat
     with pytest.raises(SaveError, match="Is a directory"):
         small.write(folder)
     assert names(tmp_path) == ["ccd.acf"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_writing_keeps_the_owner(small: Acf, tmp_path: Path) -> None:
+    path = tmp_path / "ccd.acf"
+    path.write_bytes(SMALL.read_bytes())
+    path.chmod(0o640)
+    os.chown(path, 1234, 5678)
+    small.with_value("PIXELCOUNT", "31").write(path)
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1234, 5678, 0o640)
+    assert Acf.read(path).keys["PIXELCOUNT"] == "31"
 
 
 def test_letters_that_no_acf_holds_are_not_written(small: Acf, tmp_path: Path) -> None:
