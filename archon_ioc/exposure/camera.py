@@ -308,6 +308,11 @@ class Camera:
             current.cancel()
         await asyncio.wait([current])
 
+    @property
+    def at_rest(self) -> asyncio.Event:
+        """Set during an abort as soon as the scripts are stopped: what is being saved may take much longer."""
+        return self._series.at_rest
+
     async def set_shutter(self, is_open: bool) -> None:
         """Open or close the shutter by hand.
 

@@ -19,6 +19,9 @@ from archon_ioc.exposure.together import together
 from archon_ioc.exposure.windows import Windows
 from archon_ioc.protocol.enums import SampleMode
 
+_LONGEST_STOP = 2.0
+"""Seconds that switching off waits for the timing scripts to be stopped."""
+
 
 class Operations:
     """The target of all puts: the camera, its files and its controllers, and what concerns more than one of them."""
@@ -93,9 +96,15 @@ class Operations:
             for task in switching:
                 task.cancel()
             await asyncio.wait(switching)
-        await self.camera.abort("aborted: the CCD power is switched off")
+        ending = asyncio.create_task(self.camera.abort("aborted: the CCD power is switched off"), name="abort")
+        resting = asyncio.create_task(self.camera.at_rest.wait(), name="abort stops the scripts")
+        await asyncio.wait([ending, resting], timeout=_LONGEST_STOP, return_when=asyncio.FIRST_COMPLETED)
+        resting.cancel()
         # At once, also in the middle of an upload, for whose end the other call waits.
-        await self._each(_switch_off)
+        try:
+            await self._each(_switch_off)
+        finally:
+            await ending  # a slow disk must not keep the voltages on
 
     async def set_data_type(self, index: int) -> None:
         """Choose 16 or 32 bits per pixel by areaDetector's index of UInt16 (3) or UInt32 (5)."""

@@ -44,6 +44,8 @@ class Series:
         self._live = live
         self._site = site
         self._backlog = Backlog()
+        self.at_rest = asyncio.Event()
+        """Set when the scripts of an acquisition that is cut short are stopped, as far as possible."""
         self._pending: tuple[_Image, Integrated] | None = None
 
     @property
@@ -97,6 +99,7 @@ class Series:
         return [unit.name for unit in self._shots.units if not unit.is_unsafe]
 
     async def _safely(self, work: Coroutine[Any, Any, None], settings: ExposureSettings) -> None:
+        self.at_rest.clear()
         try:
             await work
             await self._backlog.empty()
@@ -106,6 +109,7 @@ class Series:
             self._pending = None
             enter(self._live, Phase.ABORTING)
             await self._shots.stop()
+            self.at_rest.set()
             try:
                 await self._save_all_the_same(error)
             finally:

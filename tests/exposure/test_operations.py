@@ -1,6 +1,7 @@
 """What clients may ask for beside an exposure, and when not."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -67,6 +68,20 @@ async def test_power_off_ends_an_exposure(bench) -> None:
     assert bench.controller.status.power is Power.OFF
     assert (state.outcome, state.message) == (Outcome.ABORTED, "The CCD power is OFF")
     bench.assert_resting()
+
+
+async def test_power_off_does_not_wait_for_a_slow_disk(bench, held_disk: threading.Event) -> None:
+    client = bench.start()
+    await bench.until_phase(Phase.SAVING)
+    switching = asyncio.create_task(bench.operations.power(0))
+    await bench.until(lambda state: state.controller.power is Power.OFF, 5)
+    assert bench.files == []
+    held_disk.set()
+    await switching
+    await client
+    assert len(bench.files) == 1
+    await bench.operations.power(1)
+    await bench.good()
 
 
 async def test_power_off_cancels_a_power_on(benches) -> None:
