@@ -149,10 +149,14 @@ async def _expose(site: SiteConfig, wanted: dict[str, Any], count: int, simulate
         async with _running(camera):
             await camera.live.until(lambda state: state.is_up)
             for settings in count * list(_shots(camera.state, **wanted)):
-                await camera.acquire(settings)
-                if not camera.filing.settings.auto_save:
-                    await camera.filing.write()
-                click.echo("\n".join(camera.filing.written))
+                await _take(camera, settings)
+
+
+async def _take(camera: Camera, settings: ExposureSettings) -> None:
+    await camera.acquire(settings)
+    if not camera.filing.settings.auto_save:
+        await camera.filing.write()
+    click.echo("\n".join(camera.filing.written))
 
 
 def _shots(state: CameraState, seconds: float, kind: str, with_dark: bool) -> Iterator[ExposureSettings]:
