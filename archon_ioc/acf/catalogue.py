@@ -9,7 +9,6 @@ from archon_ioc.acf.keyspec import Apply, KeySpec, Kind
 from archon_ioc.protocol.enums import ModuleType
 
 _YES_NO = {0: "no", 1: "yes"}
-_PROGRAM = range(2048)
 _ENTRIES = range(256)
 
 

@@ -142,9 +142,7 @@ def stored_commands(memory: ConfigMemory, version: str) -> Iterator[str]:
 
 def constants(acf: Acf) -> dict[str, str]:
     """Return the constants of a configuration: names in upper case to numbers."""
-    texts = (acf.keys.get(f"CONSTANT{n}", "") for n in range(acf.number("CONSTANTS", 0)))
-    pairs = (text.partition("=") for text in texts if "=" in text and not text.startswith("#"))
-    return {name.strip().upper(): value.strip() for name, _, value in pairs}
+    return {name.upper(): f"{value:.15g}" for name, value in acf.constants.items()}
 
 
 def _literal(lines: Mapping[int, str]) -> Acf:
