@@ -36,12 +36,12 @@ def with_setting(acf: Acf, name: str, value: str, *, is_forced: bool = False) ->
 
 
 def require_no_worse(old: Acf, new: Acf) -> None:
-    """Leave an edit alone that a controller would take, where it took what was before.
+    """Refuse edits after which a configuration should not be loaded any more, for a reason that was not there before.
 
     One edit may need others to be right, as a list its counter: this is for all of them together.
 
     Raises:
-        InputError: if there is a reason not to load ``new`` that is none for ``old``.
+        InputError: if a key of ``new`` is a reason not to load it, and none for ``old``.
     """
     known = {finding.key for finding in refusals(old)}
     if worse := [finding for finding in refusals(new) if finding.key not in known]:
