@@ -72,7 +72,7 @@ class Camera:
         self.attributes = Attributes(self.live, site.header.cards, self.user_cards.cards)
         self.filing = Filing(self.live, site, self._store_settings)
         self._ledger = Ledger(site.files.state / "journal", [unit.name for unit in units], self.filing, self.live)
-        self.recovery = Recovery(self._ledger, units, self.live, site)
+        self.recovery = Recovery(self._ledger, units, self._shutter, self.live, site)
         self._series = Series(self._shots, self._ledger, self.attributes, self.live, site)
         self._current: asyncio.Task[None] | None = None
         self._began = 0.0  # when it was shown, by the clock of the loop

@@ -84,14 +84,16 @@ class Ledger:
         if files.has_image_of(entry.controller.name):
             self._held[entry.name] = files
 
-    async def adopt(self) -> None:
-        """Take over what programs that died have left of our controllers."""
+    async def adopt(self) -> list[Entry]:
+        """Take over what programs that died have left of our controllers, and return it."""
+        known = {entry.name for entry in self._journal.entries}
         try:
             for problem in await asyncio.to_thread(self._journal.adopt, self._controllers):
                 log.error("moved aside: %s", problem)
         except SaveError as error:
             log.error("the journal cannot be read: %s", error)
         self._show_pending()
+        return [entry for entry in self.pending if entry.name not in known]
 
     def leave(self) -> None:
         """Leave what is pending to the next program."""

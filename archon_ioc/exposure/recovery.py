@@ -12,10 +12,12 @@ from archon_ioc.exposure.journal import Entry
 from archon_ioc.exposure.ledger import Ledger
 from archon_ioc.exposure.phase import Outcome
 from archon_ioc.exposure.picture import Exposure, Shot, add, develop
+from archon_ioc.exposure.settings import ShutterMode
+from archon_ioc.exposure.shutter import Shutter
 from archon_ioc.exposure.state import CameraState, update
 from archon_ioc.exposure.unit import Unit
 from archon_ioc.live import Live
-from archon_ioc.protocol.replies import BufferInfo
+from archon_ioc.protocol.replies import BufferInfo, FrameStatus
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +28,15 @@ class Recovery:
     Each entry is tried once by itself whenever its controller is linked anew, and again whenever somebody asks.
     """
 
-    def __init__(self, ledger: Ledger, units: Sequence[Unit], live: Live[CameraState], site: SiteConfig) -> None:
+    def __init__(
+        self, ledger: Ledger, units: Sequence[Unit], shutter: Shutter, live: Live[CameraState], site: SiteConfig
+    ) -> None:
         self._ledger = ledger
         self._units = {unit.name: unit for unit in units}
         self._filing = ledger.filing
         self._live = live
         self._site = site
+        self._shutter = shutter
         self._tried: dict[str, int] = {}  # by entry, on which life of the link
         self._current = ""  # the entry that is being recovered
         self._waiting: asyncio.Task[BufferInfo] | None = None
@@ -55,7 +60,8 @@ class Recovery:
 
     async def catch_up(self) -> None:
         """Recover what was not tried yet; what fails stays pending."""
-        await self._ledger.adopt()
+        if any(_opened_shutter(entry) for entry in await self._ledger.adopt()):
+            await self._shutter.close_after_crash()
         for entry in self._untried:
             await self._try(entry)
 
@@ -140,6 +146,7 @@ class Recovery:
     async def _fetch(self, entry: Entry, unit: Unit) -> Exposure:
         try:
             info = await self._frame_of(entry, unit)
+            await self._rest(entry, unit)
             moments = salvage.moments(entry, info)
             entry = replace(entry, frame=info, moments=moments)
             await self._ledger.write(entry)
@@ -158,12 +165,29 @@ class Recovery:
         shot = Shot(pixels, info, moments, cards=entry.cards)
         return await asyncio.to_thread(develop, shot, state, self._site)
 
+    async def _rest(self, entry: Entry, unit: Unit) -> None:
+        """Let the CCD be cleared again: the program that died did not come to that."""
+        if entry.name in self._ledger.cut_short:
+            return
+        try:
+            await unit.rest()
+        except (StateError, ReadoutError) as error:
+            log.warning("%s: idle clearing is not switched on: %s", unit.name, error)
+
     async def _frame_of(self, entry: Entry, unit: Unit) -> BufferInfo:
         """Return the buffer with the whole frame of an entry; while that is being exposed or read out, wait."""
         frames = await unit.controller.get_frame()
         found = salvage.find(entry, _backplane(unit), frames)
         if found and found.complete:
             return found
+        try:
+            return await self._awaited(entry, unit, frames, found)
+        except ReadoutError:
+            if entry.name not in self._ledger.cut_short and unit.state.is_up:
+                await unit.controller.timing.make_safe()  # it may be held, or wait for a trigger or to be read out
+            raise
+
+    async def _awaited(self, entry: Entry, unit: Unit, frames: FrameStatus, found: BufferInfo | None) -> BufferInfo:
         left = salvage.seconds_left(entry, frames)
         is_stopped = entry.name in self._ledger.cut_short
         if found is None and (left < -self._site.script.readout_start or is_stopped):
@@ -176,7 +200,6 @@ class Recovery:
         try:
             await asyncio.wait([self._waiting])
             if self._waiting.cancelled():
-                await unit.controller.timing.make_safe()
                 raise ReadoutError(self._reason)
             return self._waiting.result()
         finally:
@@ -192,6 +215,12 @@ class Recovery:
 
 class _LostError(ReadoutError):
     """The controller does not have the frame any more."""
+
+
+def _opened_shutter(entry: Entry) -> bool:
+    """Whether its program died when it may have had the shutter of another IOC open."""
+    settings = entry.settings
+    return entry.frame is None and settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
 
 
 def _backplane(unit: Unit) -> str:

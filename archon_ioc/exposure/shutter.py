@@ -146,6 +146,12 @@ class Shutter:
         """Whether it is open because it could not be closed; `close_left_open` then tries again."""
         return self._is_stuck
 
+    async def close_after_crash(self) -> None:
+        """Close that of another IOC, which a program that died may have left open; `is_stuck` if that fails."""
+        if self._pv_shutter is not None:
+            self._pv_is_open = self._is_stuck = True
+            await self.close_left_open()
+
     async def close_left_open(self) -> None:
         """Close it if it is open; when that fails, say so in the log."""
         try:

@@ -18,15 +18,17 @@ from archon_ioc.driver.controller import ArchonController
 from archon_ioc.errors import ArchonError, SaveError, StateError
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.phase import Outcome, Phase
+from archon_ioc.exposure.settings import ShutterMode
+from archon_ioc.exposure.shutter import PvShutter
 
 
 @asynccontextmanager
-async def next_life(bench) -> AsyncIterator[Camera]:
+async def next_life(bench, shutter: PvShutter | None = None) -> AsyncIterator[Camera]:
     """Run a second program with the same controller and folders, when the first one has been killed."""
     old: Camera = bench.camera
     site: SiteConfig = old._site
     controller = ArchonController(site.controller.host, bench.sim.port, config=site.controller, script=site.script)
-    camera = Camera((controller,), site)
+    camera = Camera((controller,), site, shutter)
     tasks = [asyncio.create_task(controller.run()), asyncio.create_task(camera.run())]
     try:
         yield camera
@@ -127,7 +129,28 @@ async def test_an_integration_goes_on_without_its_program_and_is_waited_for(benc
             await camera.acquire()
         await camera.live.until(lambda state: state.journal.pending == 0, 20)
         assert bench.files == ["archon_0001.fits"]
+        bench.assert_resting()
     assert fits.getval(bench.folder / "archon_0001.fits", "EXPTIME") == 60.0
+
+
+async def test_a_shutter_of_another_ioc_is_closed_by_the_next_program(benches, fake_shutter) -> None:
+    async with benches(shutter=fake_shutter) as bench:
+        bench.camera.change(seconds=600.0, shutter_mode=ShutterMode.EPICS_PV)
+        client = bench.start()
+        await bench.until(lambda state: state.shutter_open)
+        fake_shutter.fails = "close"  # the program dies before
+        await end_without_a_word(bench)
+        await asyncio.wait([client])
+        client.exception()
+        fake_shutter.fails = ""
+        fake_shutter.calls.clear()
+        async with next_life(bench, fake_shutter) as camera:
+            await camera.live.until(lambda state: bool(state.journal.waiting), 10)
+            assert fake_shutter.calls == ["close"]
+            assert not camera.state.shutter_open
+            await camera.abort("not wanted")
+            await camera.live.until(lambda state: state.journal.pending == 0, 10)
+            bench.assert_resting()
 
 
 async def test_an_integration_of_an_earlier_life_can_be_thrown_away(bench) -> None:
