@@ -13,6 +13,7 @@ from archon_ioc.sim.answers import REJECTED, RESTART, Answer, BlockRequest, hexa
 from archon_ioc.sim.faults import Faults
 from archon_ioc.sim.frames import Bytes, FrameBuffers, ticks
 from archon_ioc.sim.imager import Imager
+from archon_ioc.sim.latency import BOOT_SECONDS, WARM_BOOT_SECONDS
 from archon_ioc.sim.memory import ConfigMemory, Part, module_keys, stored_commands
 from archon_ioc.sim.power import PowerSequence
 from archon_ioc.sim.resets import Resets
@@ -53,6 +54,8 @@ class SimArchon:
         """Is told what happens at SYNCOUT and when; None without a cable."""
         self.boots = 0
         """How often it has started: clients that were connected before are not any more."""
+        self.boot_seconds = 0.0
+        """How long the last start took, during which it cannot be reached."""
         self._log: deque[str] = deque(maxlen=_LOG_LENGTH)
         self._power = PowerSequence(self.faults, instant=instant)
         installed = SystemInfo.from_fields(self._system)
@@ -367,6 +370,7 @@ class SimArchon:
     def _restart(self, *, warm: bool) -> Answer:
         self.hardware.advance(self._since_boot(self._now))
         self._booted_at = self._now
+        self.boot_seconds = WARM_BOOT_SECONDS if warm else BOOT_SECONDS
         self._frames = FrameBuffers(self.faults, self._frames.frame if warm else 0, is_rev_h=self.is_rev_h)
         self._boot()
         if not warm and not self._lost_clock:  # the clock of those that it leads was away meanwhile

@@ -2,6 +2,9 @@
 
 from random import Random
 
+BOOT_SECONDS = 5.0  # our choice: that it takes seconds is known …
+WARM_BOOT_SECONDS = 2.0  # … and that clients wait 3 s before they try again
+
 _SECONDS = (
     ("APPLYALL", 3.0),  # not published but for "seconds"
     ("APPLYMOD", 1.5),

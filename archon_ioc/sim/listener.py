@@ -22,6 +22,7 @@ class Listener:
         self._clients: set[socket.socket] = set()
         self._failures: list[BaseException] = []
         self._socket: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
 
     def open(self, host: str, port: int) -> int:
         """Listen; return the port, a free one for 0.
@@ -35,8 +36,17 @@ class Listener:
             raise OSError(error.errno, f"port {port} of {host}: {error.strerror}") from error
         self._socket.setblocking(False)
         port = self._socket.getsockname()[1]
-        self.start(self._accept(self._socket, port), f"simulator on port {port}")
+        self._accepting = self.start(self._accept(self._socket, port), f"simulator on port {port}")
         return port
+
+    def refuse_for(self, seconds: float) -> None:
+        """Cut every connection now, and refuse new ones for so long."""
+        self.cut()
+        if seconds and self._accepting and self._socket:
+            self._accepting.cancel()
+            self._accepting = self.start(
+                self._reopen(self._socket, self._accepting, seconds), self._accepting.get_name()
+            )  # fmt: skip
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run something until it ends by itself, or with the listener."""
@@ -72,6 +82,18 @@ class Listener:
         if not task.cancelled() and (error := task.exception()):
             log.error("simulator: %s failed", task.get_name(), exc_info=error)
             self._failures.append(error)
+
+    async def _reopen(self, before: socket.socket, accepting: asyncio.Task[None], seconds: float) -> None:
+        await asyncio.wait([accepting])
+        address = before.getsockname()
+        before.close()
+        self._socket = again = socket.socket(before.family)
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.setblocking(False)
+        again.bind(address)  # nobody else gets the port, and who connects is refused
+        await asyncio.sleep(seconds)
+        again.listen()
+        await self._accept(again, address[1])
 
     async def _accept(self, listening: socket.socket, port: int) -> None:
         loop = asyncio.get_running_loop()

@@ -32,6 +32,8 @@ class SimServer:
     fetch, in bytes per second; unless they are given both follow the speed: as real controllers on a gigabit network
     at 1, without any limit at 0. ``clock`` is for controllers that share one; it brings its own speed.
 
+    A controller that restarts cuts its connections and refuses new ones for some simulated seconds.
+
     A Rev F serves one client, a Rev H four, unless ``max_clients`` says otherwise. What a real one does with a
     further client is not known: it is connected but not served until one leaves, or with ``refuses`` closed at once.
 
@@ -106,9 +108,7 @@ class SimServer:
     async def _tick(self) -> None:
         while True:
             await self._bench.advance()
-            if self.device.boots != self._boots:
-                self._boots = self.device.boots
-                self._listener.cut()
+            self._boot()
             await asyncio.sleep(self._pause())
 
     def _pause(self) -> float:
@@ -131,11 +131,21 @@ class SimServer:
                 await Session(client, self._bench, self._start).run()
             except HungUpError as hung_up:
                 if hung_up.every:
-                    self._boots = self.device.boots
-                    self._listener.cut()
+                    self._boot()
+
+    def _boot(self) -> None:
+        """Be out of reach for a while if the controller has restarted."""
+        if self.device.boots != self._boots:
+            self._boots = self.device.boots
+            speed = self._clock.speed
+            self._listener.refuse_for(self.device.boot_seconds / speed if speed else 0.0)
+
+    def _cut(self) -> None:
+        self._boot()
+        self._listener.cut()
 
     async def _serve_operator(self, client: socket.socket) -> None:
-        await converse(client, Operator(self._bench, self._listener.cut))
+        await converse(client, Operator(self._bench, self._cut))
 
     def _start(self, work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
         return self._listener.start(work, f"{what} for port {self.port}")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -204,5 +204,22 @@ def connect() -> Connect:
             yield Client(reader, writer)
         finally:
             writer.close()
+
+    return connected
+
+
+@pytest.fixture
+def connect_again(connect: Connect) -> Connect:
+    """Connect as `connect` does, but wait until the controller has booted."""
+
+    @asynccontextmanager
+    async def connected(port: int) -> AsyncIterator[Client]:
+        async with asyncio.timeout(10), AsyncExitStack() as stack:
+            client = None
+            while client is None:
+                with suppress(ConnectionError):
+                    client = await stack.enter_async_context(connect(port))
+                await asyncio.sleep(0.005)
+            yield client
 
     return connected

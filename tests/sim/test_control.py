@@ -185,10 +185,10 @@ async def test_it_is_a_port_of_lines(demo: Acf, connect: Connect) -> None:
         assert await client.line() == "?00"
 
 
-async def test_it_can_cut_the_connections(demo: Acf, connect: Connect) -> None:
+async def test_it_can_cut_the_connections(demo: Acf, connect: Connect, connect_again: Connect) -> None:
     async with SimServer(SimArchon(demo), control_port=0) as sim, connect(sim.control_port) as operator:
         for order in (b"reboot\n", b"link-drop\n"):
-            async with connect(sim.port) as client:
+            async with connect_again(sim.port) as client:
                 await client.ask("LOCK0")
                 operator.writer.write(order)
                 assert await operator.line() == "ok"

@@ -49,6 +49,26 @@ async def test_all_clients_can_be_cut_and_come_again(connect: Connect) -> None:
             assert await client.line() == "A"
 
 
+async def test_a_port_can_refuse_everybody_for_a_while(connect_again: Connect) -> None:
+    async with listening(echo) as (listener, port):
+        for seconds in (0.0, 0.05):
+            async with connect_again(port) as client:
+                client.writer.write(b"A\n")
+                assert await client.line() == "A"
+                listener.refuse_for(seconds)
+                assert await client.is_cut()
+        listener.refuse_for(60.0)
+        listener.refuse_for(60.0)
+        for _ in range(5):
+            await asyncio.sleep(0)  # until the port is closed
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+        listener.refuse_for(0.01)
+        async with connect_again(port) as client:
+            client.writer.write(b"B\n")
+            assert await client.line() == "B"
+
+
 async def test_a_connection_can_end_with_a_reset() -> None:
     async def reset(client: socket.socket) -> None:
         await asyncio.get_running_loop().sock_recv(client, 100)

@@ -71,14 +71,38 @@ async def test_a_dropped_link_can_be_opened_again(separate: Acf, connect: Connec
             assert await client.ask("LOCK0") == ""
 
 
-@pytest.mark.parametrize("command", ["REBOOT", "WARMBOOT"])
-async def test_a_restart_cuts_the_connection_without_a_reply(separate: Acf, connect: Connect, command: str) -> None:
+@pytest.mark.parametrize(("command", "seconds"), [("REBOOT", 5.0), ("WARMBOOT", 2.0)])
+async def test_a_restart_cuts_the_connection_and_takes_its_time(
+    separate: Acf, connect: Connect, connect_again: Connect, command: str, seconds: float
+) -> None:
     async with SimServer(SimArchon(separate, applied=True)) as sim:
         async with connect(sim.port) as client:
             client.send(command)
             assert await client.is_cut()
-        async with connect(sim.port) as client:
+        before = sim.now
+        with pytest.raises(ConnectionError):
+            async with connect(sim.port) as client:
+                await client.ask("STATUS")
+        async with connect_again(sim.port) as client:
             assert DeviceStatus.parse(await client.ask("STATUS")).power is Power.NOT_CONFIGURED
+            assert seconds - 1 < sim.now - before < seconds + 10  # the test's computer may be busy
+
+
+async def test_where_nothing_takes_time_a_restart_takes_none(separate: Acf, connect: Connect) -> None:
+    async with SimServer(SimArchon(separate), speed=0) as sim:
+        for boots in (2, 3):
+            async with connect(sim.port) as client:
+                client.send("REBOOT")
+                assert await client.is_cut()
+            assert sim.device.boots == boots
+
+
+async def test_the_server_can_end_while_its_controller_boots(separate: Acf, connect: Connect) -> None:
+    async with SimServer(SimArchon(separate), speed=1) as sim, connect(sim.port) as client:
+        client.send("REBOOT")
+        assert await client.is_cut()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", sim.port)
 
 
 async def test_simulated_time_runs_faster(separate: Acf, connect: Connect) -> None:
@@ -215,14 +239,16 @@ async def test_controllers_may_share_one_clock(separate: Acf) -> None:
         assert one.now <= other.now < one.now + 1
 
 
-async def test_a_reboot_in_an_exposure_ends_the_connections(separate: Acf, connect: Connect) -> None:
+async def test_a_reboot_in_an_exposure_ends_the_connections(
+    separate: Acf, connect: Connect, connect_again: Connect
+) -> None:
     device = SimArchon(separate, applied=True)
-    async with SimServer(device, speed=1) as sim:
+    async with SimServer(device) as sim:
         async with connect(sim.port) as client:
             await client.ask("FASTLOADPARAM IntMS 100000")
             sim.faults.reboot_in_exposure = True
             await client.ask("FASTLOADPARAM Exposures 1")
             assert await client.is_cut()
         assert (device.boots, sim.faults.reboot_in_exposure) == (2, False)
-        async with connect(sim.port) as client:
+        async with connect_again(sim.port) as client:
             assert DeviceStatus.parse(await client.ask("STATUS")).power is Power.NOT_CONFIGURED
