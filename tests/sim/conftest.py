@@ -219,7 +219,7 @@ def connect_again(connect: Connect) -> Connect:
             while client is None:
                 with suppress(ConnectionError):
                     client = await stack.enter_async_context(connect(port))
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0)
             yield client
 
     return connected
