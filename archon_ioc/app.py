@@ -35,6 +35,7 @@ from archon_ioc.pvs.quicklook_rows import QUICK_LOOK_ROWS
 from archon_ioc.pvs.recovery_rows import RECOVERY_ROWS
 from archon_ioc.pvs.render import Table
 from archon_ioc.pvs.row import Pixels, Pv
+from archon_ioc.pvs.shared_rows import own_rows, shared_rows
 from archon_ioc.pvs.source import OwnPvs
 from archon_ioc.pvs.window_rows import WINDOW_MODE_ROWS, WINDOW_ROWS
 from archon_ioc.serve.ca import CaServer
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _UNIT_ROWS = (*CONTROLLER_ROWS, *WINDOW_ROWS)
-"""What there is of each of several controllers by its name, and of the one that leads with the camera."""
+"""What there is of each controller."""
 _FRAME_PIXELS = 1 << 24
 """Pixels of image1:ArrayData where neither the site file nor an ACF tells: 4096 x 4096."""
 
@@ -145,22 +146,31 @@ def _tables(site: SiteConfig, camera: Camera, state: Live[IocState], pixels: Pix
         # Images before the camera: their sizes and counters must be seen when Acquire ends.
         Table(names.image, image_rows, live, operations, _is_linked),
         Table(names.fits, FITS_ROWS, live, operations, _is_linked),
-        Table(names.camera, _UNIT_ROWS, camera.controller.live, operations, _is_up),
-        *_unit_tables(camera, operations),
+        *_unit_tables(names.camera, camera, operations),
         # … and so must the quick look, which therefore comes first.
         Table(names.camera, _CAMERA_ROWS, live, operations, _is_linked),
         Table("", IOC_ROWS, state, operations),
     ]
 
 
-def _unit_tables(camera: Camera, operations: Operations) -> list[Table[Any, Any]]:
-    """Each of several controllers by its own name; the puts are for that one only."""
-    several = camera.controllers if len(camera.controllers) > 1 else ()
-    return [Table(f"{one.name}:", _UNIT_ROWS, one.live, operations.of(one), _is_up) for one in several]
+def _unit_tables(prefix: str, camera: Camera, operations: Operations) -> list[Table[Any, Any]]:
+    """The only controller with the camera; each of several by its own name, where the puts are for that one only."""
+    leader = camera.controller.live
+    if len(camera.controllers) == 1:
+        return [Table(prefix, _UNIT_ROWS, leader, operations, _is_up)]
+    return [
+        Table(prefix, own_rows(_UNIT_ROWS), leader, operations, _is_up),
+        Table(prefix, shared_rows(_UNIT_ROWS), camera.live, operations, _is_any_up),
+        *(Table(f"{one.name}:", _UNIT_ROWS, one.live, operations.of(one), _is_up) for one in camera.controllers),
+    ]
 
 
 def _is_up(state: ControllerState) -> bool:
     return state.is_up
+
+
+def _is_any_up(state: CameraState) -> bool:
+    return any(controller.is_up for controller in state.controllers)
 
 
 def _is_linked(state: CameraState) -> bool:

@@ -39,7 +39,7 @@ async def test_simulated_controllers_expose_together(start_ioc: Any, client: Any
         assert blue["DATE-BEG"] == red["DATE-BEG"]
         assert (blue["ARCHTIME"] == red["ARCHTIME"]) or sync == "host"
         await client.put("r1:ArchonPowerMode", 0)
-        assert [await client.get(f"{name}:ArchonPowerMode_RBV") for name in ("cam1", "b1", "r1")] == [4, 4, 2]
+        assert [await client.get(f"{name}:ArchonPowerMode_RBV") for name in ("cam1", "b1", "r1")] == [3, 4, 2]
 
 
 async def test_one_controller_is_lost_and_comes_back(start_ioc: Any, client: Any, tmp_path: Path) -> None:
@@ -58,7 +58,9 @@ async def test_one_controller_is_lost_and_comes_back(start_ioc: Any, client: Any
         assert await client.severity("b1:ArchonBackplaneTemp_RBV") == 0
         assert await client.severity("r1:ArchonBackplaneTemp_RBV") == 3
         assert await client.severity("cam1:MaxSizeX_RBV") == 0
-        assert await client.get("r1:ArchonLink_RBV") == 0
+        assert [await client.get(f"{name}:ArchonLink_RBV") for name in ("cam1", "b1", "r1")] == [0, 1, 0]
+        assert await client.get("cam1:ArchonPowerMode_RBV", text=True) == "Unknown"
+        assert (await client.get("cam1:ArchonMessage_RBV", text=True)).startswith("r1: ")
         await client.put("cam1:Acquire", 1)
         assert "r1: the controller is disconnected" in await client.get("cam1:StatusMessage_RBV", text=True)
         await client.put("r1:ArchonReconnect", 1)
