@@ -1,0 +1,1 @@
+"""Plugins: what areaDetector clients expect behind the camera. No EPICS library here."""

@@ -1,0 +1,80 @@
+"""Chain: the camera's port and the plugins behind it, wired by the names of their ports."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from archon_ioc.errors import InputError
+from archon_ioc.plugins.ndarray import Geometry, NDArray
+from archon_ioc.plugins.plugin import Plugin, Port
+
+
+class Chain:
+    """Gives the camera's arrays to the plugins and knows when they are done."""
+
+    def __init__(self, camera_port: str, plugins: Sequence[Plugin[Any]]) -> None:
+        self.camera = Port(camera_port)
+        self.plugins = tuple(plugins)
+        self._ports = {port.name: port for port in (self.camera, *(plugin.port for plugin in plugins))}
+        for plugin in plugins:
+            self.connect(plugin, plugin.state.settings.array_port or camera_port)
+
+    async def run(self) -> None:
+        """Let all plugins work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for plugin in self.plugins:
+                tasks.create_task(plugin.run(), name=f"plugin {plugin.name}")
+            tasks.create_task(self._measure_rates(), name="plugin rates")
+
+    def connect(self, plugin: Plugin[Any], name: str) -> None:
+        """Let a plugin take its arrays from another port: NDArrayPort.
+
+        Raises:
+            InputError: if there is no such port, or the plugin would feed itself.
+        """
+        if name not in self._ports:
+            raise InputError(f"there is no port {name}; there are {', '.join(self._ports)}")
+        if self._is_fed_by(self._ports[name], plugin):
+            raise InputError(f"{plugin.name} would feed itself through {name}")
+        for port in self._ports.values():
+            if plugin in port.behind:
+                port.behind.remove(plugin)
+        self._ports[name].behind.append(plugin)
+        plugin.change(array_port=name)
+        plugin.prime(self._ports[name].geometry)
+
+    async def send(self, array: NDArray) -> None:
+        """Give an array of the camera to the plugins; waits where a file plugin has no room."""
+        await self.camera.send(array)
+
+    def prime(self, geometry: Geometry) -> None:
+        """Say what the camera's next array will be like."""
+        if geometry != self.camera.geometry:
+            self.camera.prime(geometry)
+
+    async def settled(self) -> None:
+        """Wait until every array is processed by every plugin that takes it."""
+        while any(plugin.is_busy for plugin in self.plugins):
+            for plugin in self.plugins:
+                await plugin.idle()
+
+    @property
+    def queued(self) -> int:
+        """Arrays that wait or are processed, by all plugins together: NumQueuedArrays."""
+        return sum(plugin.state.queued for plugin in self.plugins)
+
+    def _is_fed_by(self, port: Port, plugin: Plugin[Any]) -> bool:
+        """Whether what comes out of the plugin reaches the port."""
+        return port is plugin.port or any(self._is_fed_by(port, one) for one in plugin.port.behind)
+
+    async def _measure_rates(self) -> None:
+        seen = dict.fromkeys((plugin.name for plugin in self.plugins), 0)
+        while True:
+            await asyncio.sleep(1.0)
+            for plugin in self.plugins:
+                array = plugin.state.array
+                rate = float(max(array.counter - seen[plugin.name], 0))
+                seen[plugin.name] = array.counter
+                if rate != array.rate:
+                    plugin.update(array=replace(array, rate=rate))

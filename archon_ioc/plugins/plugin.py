@@ -1,0 +1,233 @@
+"""Plugin: what all plugins of areaDetector have in common, NDPluginBase. It takes arrays from a port, one at a time."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from archon_ioc.errors import ArchonError, InputError
+from archon_ioc.live import Live
+from archon_ioc.plugins.ndarray import ArrayState, Geometry, NDArray
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSettings:
+    """What clients set; names and meaning are those of NDPluginBase."""
+
+    array_port: str = ""
+    array_address: int = 0
+    enabled: bool = True
+    blocking: bool = False
+    array_callbacks: bool = True
+    min_callback_seconds: float = 0.0
+    max_byte_rate: float = 0.0
+    queue_size: int = 20
+    is_sorted: bool = False
+    sort_seconds: float = 0.1
+    sort_size: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PluginState:
+    """What is known of a plugin; plugins with results of their own add to it."""
+
+    settings: PluginSettings = field(default_factory=PluginSettings)
+    source: Geometry = field(default_factory=Geometry)
+    """Of the arrays that come in."""
+    array: ArrayState = field(default_factory=ArrayState)
+    """Of the arrays that go out."""
+    queued: int = 0
+    dropped: int = 0
+    dropped_outputs: int = 0
+    disordered: int = 0
+    execution_ms: float = 0.0
+
+
+S = TypeVar("S", bound=PluginState)
+
+
+class Port:
+    """Where arrays come from: the camera or a plugin. ``behind`` are the plugins that take them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.geometry = Geometry()
+        self.behind: list[Plugin[Any]] = []
+
+    async def send(self, array: NDArray) -> None:
+        """Give an array to all behind; those that would rather wait than lose it come last."""
+        for plugin in sorted(self.behind, key=lambda plugin: plugin.is_patient):
+            await plugin.take(array)
+
+    def prime(self, geometry: Geometry) -> None:
+        """Say what the next array will be like."""
+        self.geometry = geometry
+        for plugin in self.behind:
+            plugin.prime(geometry)
+
+
+class Plugin(Generic[S]):
+    """One plugin, with a queue, a thread and counters of its own; the owner of its state.
+
+    A subclass says what becomes of an array in `process`, and with `output` how that will look before there is one.
+    """
+
+    plugin_type = "NDPluginDriver"
+    is_patient = False
+    """Whether the one who gives an array waits when the queue is full; else the array is dropped and counted."""
+    keeps_newest = False
+    """Whether a full queue drops its oldest array instead of the one that comes."""
+    memory_limit = 1 << 30
+    """Bytes of arrays that may wait in the queue; two may in any case."""
+
+    def __init__(self, name: str, state: S) -> None:
+        self.live: Live[S] = Live(state)
+        self.port = Port(name)
+        self.tell: Callable[[str], None] = log.error
+        """Called with what went wrong."""
+        self._queue: deque[NDArray] = deque()
+        self._changed = asyncio.Condition()
+        self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._last: NDArray | None = None
+        self._last_taken = 0.0
+
+    @property
+    def name(self) -> str:
+        """Name of the port."""
+        return self.port.name
+
+    @property
+    def state(self) -> S:
+        """The state now."""
+        return self.live.value
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an array is queued or being processed."""
+        return bool(self._queue) or self._turn.locked()
+
+    async def process(self, array: NDArray) -> NDArray | None:
+        """Return what is given to the plugins behind, or None; called for one array after the other."""
+        return array
+
+    def output(self, source: Geometry) -> Geometry:
+        """Return the geometry of what goes out for what comes in."""
+        return source
+
+    async def run(self) -> None:
+        """Process arrays until cancelled."""
+        try:
+            while True:
+                async with self._changed:
+                    await self._changed.wait_for(lambda: self._queue)
+                    array = self._queue[0]
+                await self._process(array)
+                async with self._changed:
+                    if self._queue and self._queue[0] is array:
+                        self._queue.popleft()
+                    self.update(queued=len(self._queue))
+                    self._changed.notify_all()
+        finally:
+            self._thread.shutdown(wait=False)
+
+    async def take(self, array: NDArray) -> None:
+        """Take an array from the port in front; with BlockingCallbacks this returns when it was processed."""
+        settings = self.state.settings
+        if not settings.enabled or not self._is_due(settings):
+            return
+        if settings.blocking:
+            await self._process(array)
+            return
+        async with self._changed:
+            if self._is_full(array) and self.is_patient:
+                await self._changed.wait_for(lambda: not self._is_full(array))
+            if self._is_full(array):
+                self.update(dropped=self.state.dropped + 1)
+                if not self.keeps_newest or len(self._queue) < 2:
+                    return
+                del self._queue[-1]
+            self._queue.append(array)
+            self.update(queued=len(self._queue))
+            self._changed.notify_all()
+
+    async def idle(self) -> None:
+        """Wait until nothing is queued or being processed."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._queue)
+        async with self._turn:
+            pass
+
+    async def again(self) -> None:
+        """Process the last array once more: ProcessPlugin.
+
+        Raises:
+            InputError: if there was none.
+        """
+        if self._last is None:
+            raise InputError(f"{self.name} has had no array to process")
+        await self._process(self._last)
+
+    def prime(self, source: Geometry) -> None:
+        """Expect arrays of this geometry."""
+        expected = self.output(source)
+        self.update(source=source, array=replace(self.state.array, geometry=expected))
+        self.port.prime(expected)
+
+    def update(self, **changes: object) -> None:
+        """Change the state."""
+        self.live.set(replace(self.state, **changes))
+
+    def change(self, **settings: object) -> None:
+        """Change settings."""
+        self.update(settings=replace(self.state.settings, **settings))
+
+    async def in_thread(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what ``work`` returns, done in the thread of this plugin."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: work(*args, **kwargs))
+
+    async def _process(self, array: NDArray) -> None:
+        async with self._turn:
+            began = time.perf_counter()
+            self._last = array
+            if array.geometry != self.state.source:
+                self.prime(array.geometry)
+            try:
+                result = await self.process(array)
+            except ArchonError as error:
+                self.tell(f"{self.name}: {error}")
+                return
+            except Exception as error:
+                # One plugin's bug must cost neither the exposure nor the other plugins.
+                log.exception("%s cannot process array %d", self.name, array.unique_id)
+                self.tell(f"{self.name}: internal error: {error!r}")
+                return
+            self.update(execution_ms=1000 * (time.perf_counter() - began))
+            if result is not None:
+                await self._send(result)
+
+    async def _send(self, result: NDArray) -> None:
+        self.update(array=self.state.array.of(result))
+        if self.state.settings.array_callbacks:
+            await self.port.send(result)
+
+    def _is_due(self, settings: PluginSettings) -> bool:
+        now = time.monotonic()
+        if now - self._last_taken < settings.min_callback_seconds:
+            return False
+        self._last_taken = now
+        return True
+
+    def _is_full(self, array: NDArray) -> bool:
+        places = max(2, min(self.state.settings.queue_size, self.memory_limit // max(array.pixels.nbytes, 1)))
+        return len(self._queue) >= places
