@@ -212,8 +212,10 @@ class HeaderConfig(_Model):
 
 
 class ShutterConfig(_Model):
-    """PVs of a shutter that another IOC drives, for ShutterMode "EPICS PV"."""
+    """The controller whose trigger output moves the shutter, and the PVs of one that another IOC drives."""
 
+    controller: str = ""
+    """Of several controllers that whose trigger output moves the shutter; by default the first."""
     open_pv: PvName = ""
     open_value: str = "1"
     close_pv: PvName = ""
@@ -304,6 +306,8 @@ class SiteConfig(_Model):
             raise ValueError(f"a controller cannot be called {wrong[0]}, process variables are")
         if unknown := [d for d in self.detectors if d.controller not in ("", *names)]:
             raise ValueError(f"CCD {unknown[0].name}: there is no controller {unknown[0].controller}")
+        if self.shutter.controller not in ("", *names):
+            raise ValueError(f"the shutter: there is no controller {self.shutter.controller}")
         if twice := [name for name, count in Counter(self.image_names).items() if count > 1]:
             raise ValueError(f"two images have the name {twice[0]}")
         return self

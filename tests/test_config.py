@@ -132,6 +132,12 @@ sync: hardware
 """
 
 
+def test_a_shutter_of_a_controller_that_there_is_not(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the shutter: there is no controller z1"):
+        load(written(tmp_path, SEVERAL + "shutter: {controller: z1}\n"))
+    assert load(written(tmp_path, SEVERAL + "shutter: {controller: r1}\n")).shutter.controller == "r1"
+
+
 def test_several_controllers(tmp_path: Path) -> None:
     site = load(written(tmp_path, SEVERAL))
     assert [unit.name for unit in site.units] == ["b1", "r1"]

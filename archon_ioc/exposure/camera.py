@@ -11,20 +11,21 @@ from typing import Any
 from archon_ioc.config import SiteConfig
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState, Link
-from archon_ioc.errors import ArchonError, SaveError, StateError
+from archon_ioc.errors import ArchonError, StateError
 from archon_ioc.exposure import kinds
 from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.filing import Filing
+from archon_ioc.exposure.keeping import Keeping
 from archon_ioc.exposure.ledger import Ledger
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
 from archon_ioc.exposure.publisher import Sink
 from archon_ioc.exposure.recovery import Recovery
+from archon_ioc.exposure.resumption import Resumption
 from archon_ioc.exposure.series import Series
 from archon_ioc.exposure.settings import ExposureSettings, ImageMode, SettingsFile, default_files
 from archon_ioc.exposure.shots import Shots
 from archon_ioc.exposure.shutter import PvShutter, Shutter
 from archon_ioc.exposure.state import CameraState, enter, update
-from archon_ioc.exposure.together import finished
 from archon_ioc.exposure.unit import Unit
 from archon_ioc.exposure.user_cards import UserCards
 from archon_ioc.live import Live
@@ -50,9 +51,9 @@ class Camera:
         self.controllers = tuple(controllers)
         self._site = site
         files = default_files(site.files)
-        self._settings_file = SettingsFile(site.files.state, ExposureSettings(files=files))
+        kept = SettingsFile(site.files.state, ExposureSettings(files=files))
         # A small file, read before anything runs: a client's put can never be overwritten by it.
-        self._stored: ExposureSettings = kinds.checked(self._settings_file.load(), kinds.of(site))
+        settings = kinds.checked(kept.load(), kinds.of(site))
         self.live = Live(
             CameraState(
                 controllers=tuple(controller.status for controller in controllers),
@@ -61,19 +62,22 @@ class Camera:
                 keeps_whole=bool(site.detectors) or len(controllers) > 1,
                 shutter_config=site.shutter,
                 exposure_types=kinds.of(site),
-                settings=self._stored,
+                settings=settings,
             )
         )
-        self._shutter = Shutter(self.controller, pv_shutter, self.live)
+        moving = next((own for own in controllers if own.name == site.shutter.controller), self.controller)
+        self._keeping = Keeping(kept, self.live)
+        self._shutter = Shutter(moving, pv_shutter, self.live)
         units = [Unit(controller) for controller in controllers]
         self._shots = Shots(units, self._shutter, self.live, site.sync)
         names = {detector.name for detector in site.detectors} | {unit.name for unit in site.units}
         self.user_cards = UserCards(self.live, frozenset(names))
         self.attributes = Attributes(self.live, site.header.cards, self.user_cards.cards)
-        self.filing = Filing(self.live, site, self._store_settings)
+        self.filing = Filing(self.live, site, self._keeping.store)
         self._ledger = Ledger(site.files.state / "journal", [unit.name for unit in units], self.filing, self.live)
         self.recovery = Recovery(self._ledger, units, self._shutter, self.live, site)
         self._series = Series(self._shots, self._ledger, self.attributes, self.live, site)
+        self.recovery.resumption = Resumption(self._ledger, units, self._series)
         self._current: asyncio.Task[None] | None = None
         self._began = 0.0  # when it was shown, by the clock of the loop
         self._reason = ""  # why it was aborted
@@ -81,7 +85,6 @@ class Camera:
         self._is_over = True
         self._outcome = Outcome.NONE  # of the last acquisition, whether the hardware is safe or not
         self._turn = asyncio.Lock()  # an acquisition, or something that must not come between
-        self._storing = asyncio.Lock()
 
     @property
     def controller(self) -> ArchonController:
@@ -113,7 +116,7 @@ class Camera:
                     tasks.create_task(self._follow(number), name=f"camera follows {controller.name}")
                 tasks.create_task(self._keep_safe(), name="camera keeps safe")
                 tasks.create_task(self.recovery.run(self._turn), name="camera recovery")
-                tasks.create_task(self._keep_settings(), name="camera settings")
+                tasks.create_task(self._keeping.run(), name="camera settings")
         finally:
             await self._stop()
 
@@ -121,6 +124,8 @@ class Camera:
         self._ledger.is_ending = True
         self._shots.hurry()
         self._shutter.hurry()
+        if not self._is_busy:
+            self._series.leave()
         await self.abort("aborted: the program stops")
         await self._shots.stop()
         self._shutter.hurry()  # it has its own time once more
@@ -165,22 +170,6 @@ class Camera:
             await self._shutter.close_left_open()
         if had_problem and not self._shots.problem:
             update(self.live, outcome=self._outcome, message="The timing script is stopped now")
-
-    async def _keep_settings(self) -> None:
-        async for state in self.live.watch():
-            if state.settings != self._stored:
-                try:
-                    await self._store_settings()
-                except SaveError as error:
-                    self._stored = state.settings  # once is enough, until they change again
-                    log.error("settings are not kept: %s", error)
-
-    async def _store_settings(self) -> None:
-        async with self._storing:
-            settings = self.state.settings
-            if settings != self._stored:
-                await finished(asyncio.to_thread(self._settings_file.save, settings))
-                self._stored = settings
 
     # operations
 
@@ -265,6 +254,9 @@ class Camera:
         if self._is_busy:
             raise StateError(f"the camera is {self.state.phase.value}; abort first")
         self.recovery.require_no_wait()
+        self._require_read()
+
+    def _require_read(self) -> None:
         if self._series.pending:
             raise StateError("the CCD holds an exposure that was not read out; read it or abort first")
 
@@ -327,6 +319,7 @@ class Camera:
     async def _take(self, settings: ExposureSettings) -> None:
         await self._recover()
         await self.recovery.catch_up()
+        self._require_read()
         await self._series.require_room(settings)
         check_step(self.state.phase, Phase.PREPARING)
         self._show_acquiring(Phase.PREPARING)

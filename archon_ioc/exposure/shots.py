@@ -6,12 +6,12 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, Self, TypeVar
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.driver.timing import Integration
-from archon_ioc.errors import LinkError, RejectedError, StateError
+from archon_ioc.errors import LinkError, ReadoutError, RejectedError, StateError
 from archon_ioc.exposure import moments
 from archon_ioc.exposure.ledger import Account
 from archon_ioc.exposure.moments import Moments
@@ -180,8 +180,8 @@ class Shots:
         await self._each(self._stop)
 
     async def _stop(self, unit: Unit) -> None:
-        if await unit.stop() and unit is self.units[0]:
-            self._shutter.stopped()  # it hangs on the first one
+        if await unit.stop() and unit.controller is self._shutter.controller:
+            self._shutter.stopped()
 
     def hurry(self) -> None:
         """The program stops: what is left to be done may take 2 s."""
@@ -269,7 +269,7 @@ class Shots:
 async def _succeeds(work: Awaitable[None]) -> bool:
     try:
         await work
-    except (LinkError, RejectedError) as error:
+    except (LinkError, ReadoutError, RejectedError) as error:
         log.warning("a readout is not synchronised: %s", error)
         return False
     return True
@@ -288,6 +288,17 @@ class Integrated:
     waits: bool
     left: float = 0.0
     due: float = math.inf
+
+    @classmethod
+    def before(cls, moment: Moments) -> Self:
+        """Return what ended at a moment, and waits to be read out."""
+        return cls(moment.started, moment.seconds, waits=True)
+
+    @property
+    def light(self) -> Moments:
+        """When there was light; the dark time is known when it is read out."""
+        started, seconds = self.started or datetime.now(UTC), round(self.planned - self.left, 3)
+        return Moments(started, started + timedelta(seconds=seconds), seconds, seconds)
 
     def moments(self, unit: Unit, info: BufferInfo) -> Moments:
         """Return begin and end of the integration of a frame."""

@@ -37,7 +37,8 @@ class Shutter:
     """
 
     def __init__(self, controller: ArchonController, pv_shutter: PvShutter | None, live: Live[CameraState]) -> None:
-        self._controller = controller
+        self.controller = controller
+        """The one whose trigger output moves it."""
         self._pv_shutter = pv_shutter
         self._live = live
         self._patience = Patience()
@@ -59,7 +60,7 @@ class Shutter:
         self._require_pv_shutter()
         if settings.trigger_mode is TriggerMode.EXTERNAL:
             raise StateError("a shutter of another IOC cannot follow Trigger In; choose another ShutterMode")
-        if self._controller.timing.script().readout is None:
+        if self.controller.timing.script().readout is None:
             raise StateError("this timing script reads out by itself, it cannot wait for the shutter of another IOC")
 
     def is_moved_by_host(self, settings: ExposureSettings) -> bool:
@@ -197,7 +198,7 @@ class Shutter:
 
     def _forced(self) -> bool | None:
         """True when forced open, False when forced closed, None when it follows the script."""
-        acf = self._controller.status.acf
+        acf = self.controller.status.acf
         if acf is None or acf.keys.get("TRIGOUTFORCE", "0") != "1":
             return None
         return acf.keys.get("TRIGOUTLEVEL", "0") == "1"
@@ -205,19 +206,19 @@ class Shutter:
     @property
     def _is_sure(self) -> bool:
         """Whether the output does what the configuration says: a broken link or a cancellation leaves doubts."""
-        return self._controller.status.doubtful.isdisjoint(_OUTPUT)
+        return self.controller.status.doubtful.isdisjoint(_OUTPUT)
 
     async def _follow_script(self) -> None:
         if self._forced() is not None or not self._is_sure:
-            await self._controller.write_line("TRIGOUTFORCE", 0)
+            await self.controller.write_line("TRIGOUTFORCE", 0)
 
     async def _force(self, is_open: bool) -> None:
-        acf = self._controller.status.acf
+        acf = self.controller.status.acf
         if acf is None or any(key not in acf for key in _OUTPUT):
             raise StateError("the configuration has no TRIGOUTFORCE and TRIGOUTLEVEL to move the shutter with")
         if self._forced() is not is_open or not self._is_sure:
-            await self._controller.write_line("TRIGOUTLEVEL", int(is_open), apply=False)
-            await self._controller.write_line("TRIGOUTFORCE", 1)
+            await self.controller.write_line("TRIGOUTLEVEL", int(is_open), apply=False)
+            await self.controller.write_line("TRIGOUTFORCE", 1)
 
     def _require_pv_shutter(self) -> PvShutter:
         if self._pv_shutter is None:

@@ -9,7 +9,7 @@ from astropy.io import fits
 from archon_ioc.errors import ArchonError, ControllersError, StateError
 from archon_ioc.exposure.operations import Operations
 from archon_ioc.exposure.phase import Outcome, Phase
-from archon_ioc.exposure.settings import ImageMode, ShutterMode, TriggerMode
+from archon_ioc.exposure.settings import FrameType, ImageMode, ShutterMode, TriggerMode
 from archon_ioc.protocol.enums import Power
 
 from .several import Groups
@@ -107,6 +107,23 @@ async def test_a_shutter_of_another_ioc(groups: Groups, fake_shutter, sync: str)
         assert fake_shutter.calls == ["open", "close"]
         if sync == "hardware":
             assert len(set(group.starts)) == 1
+
+
+async def test_a_shutter_at_the_output_of_another_one(groups: Groups) -> None:
+    async with groups(site={"shutter": {"controller": "r1"}}) as group:
+        group.camera.change(frame_type=FrameType.BACKGROUND)
+        await group.good(1)
+        told = {name: box.device.applied.keys.get("TRIGOUTFORCE", "0") for name, box in group.boxes.items()}
+        assert told == {"b1": "0", "r1": "1"}, "held closed for a dark"
+        client = group.start(seconds=100.0, frame_type=FrameType.NORMAL)
+        await group.until(lambda state: state.shutter_open)
+        await group.camera.abort()
+        await client
+        assert not group.state.shutter_open
+        await group.camera.set_shutter(True)
+        assert group.state.shutter_open
+        await group.camera.set_shutter(False)
+        await group.good(2)
 
 
 @pytest.mark.parametrize("sync", ["host", "hardware"])
