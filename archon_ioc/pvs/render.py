@@ -45,9 +45,8 @@ class Table(Generic[S, T]):
     target: T
     is_linked: Any = None  # Callable[[S], bool]; None: does not depend on a controller
 
-    def render(self) -> Iterator[tuple[Pv[S, T], Reading]]:
-        """Yield the reading of every row but images, in the order in which they are to be posted."""
-        state = self.live.value
+    def render(self, state: S) -> Iterator[tuple[Pv[S, T], Reading]]:
+        """Yield the reading of a state by every row but images, in the order in which they are to be posted."""
         linked = self.is_linked is None or self.is_linked(state)
         for row in self.rows:
             if not isinstance(row.kind, Pixels):

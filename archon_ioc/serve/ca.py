@@ -4,7 +4,6 @@
 import asyncio
 import inspect
 import logging
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,16 +15,13 @@ from archon_ioc.pvs.render import Reading, Table
 from archon_ioc.pvs.row import Pv, Severity
 from archon_ioc.serve.caproto_server import Context
 from archon_ioc.serve.channels import ImageChannel, RecordChannel, make_channel
+from archon_ioc.serve.publisher import Publisher
 from archon_ioc.serve.wire import pixels_sent
 
 log = logging.getLogger(__name__)
 
 NAME_LENGTH = 60
 """Characters of a record's name in EPICS base."""
-PACE = 0.03
-"""Seconds between two looks at a state that changes all the time; the end of a put is shown at once."""
-TURN = 0.002
-"""Seconds of posting after which other work gets its turn."""
 
 
 class CaServer:
@@ -42,8 +38,12 @@ class CaServer:
     ) -> None:
         self._prefix = prefix
         self._channels: dict[str, ca.ChannelData] = {}
-        self._shown = [self._show(table) for table in tables]
+        self._of_row: dict[tuple[int, int], list[RecordChannel]] = {}
+        self._unfit: set[str] = set()
+        for table in tables:
+            self._make_channels(table)
         self._names = tuple(self._channels)
+        self._publisher = Publisher(tables, self._show)
         self._listening = asyncio.Event()
         self._context = Context(self._channels, interfaces)
 
@@ -59,10 +59,9 @@ class CaServer:
             CaprotoRuntimeError: if there is no free port.
             ExceptionGroup: if the server dies by itself.
         """
-        await self._flush()
+        await self.flush()
         async with asyncio.TaskGroup() as tasks:
-            for tables in self._by_state():
-                tasks.create_task(_follow(tables), name=f"CA publisher {tables[0].table.prefix}")
+            tasks.create_task(self._publisher.run(), name="CA publisher")
             tasks.create_task(self._context.serve(self._listening), name="CA server")
 
     @property
@@ -74,11 +73,15 @@ class CaServer:
         """Wait until clients can find the records."""
         await self._listening.wait()
 
+    async def flush(self) -> None:
+        """Show all that the states say now; it is on its way to the clients when this returns."""
+        await self._publisher.flush()
+
     async def publish_image(self, name: str, pixels: np.ndarray, timestamp: float) -> None:
-        """Show an image in a record; ``name`` lacks the prefix of the IOC only.
+        """Show an image in a record, after all that the states say now, such as its size and the counters.
 
         Args:
-            name: such as ``image1:ArrayData``.
+            name: such as ``image1:ArrayData``; it lacks the prefix of the IOC only.
             pixels: uint16 or uint32, any shape; in a record of 16 bits what is above 65535 is clipped, with an alarm.
             timestamp: seconds of Unix time at which the image was taken.
         """
@@ -90,18 +93,18 @@ class CaServer:
         if is_cut:
             log.warning("%s shows only %d of %d pixels", name, channel.kind.length, len(wire))
         alarm = ("HIGH", Severity.MINOR) if is_clipped or is_cut else ("NO_ALARM", Severity.NO_ALARM)
+        await self.flush()
         await channel.post(Reading(wire, *alarm), timestamp)
 
-    def _show(self, table: Table[Any, Any]) -> "_ShownTable":
+    def _make_channels(self, table: Table[Any, Any]) -> None:
         async def put(channel: RecordChannel, value: object) -> ca.CAStatus | None:
-            return await self._put(shown, channel, value)
+            return await self._put(table, channel, value)
 
-        channels = {id(row): [make_channel(record, put) for record in row.records()] for row in table.rows}
-        shown = _ShownTable(table, channels)
         for row in table.rows:
-            for channel in channels[id(row)]:
+            channels = [make_channel(record, put) for record in row.records()]
+            self._of_row[id(table), id(row)] = channels
+            for channel in channels:
                 self._add(f"{self._prefix}{table.prefix}{channel.record.suffix}", channel)
-        return shown
 
     def _add(self, name: str, channel: RecordChannel) -> None:
         if name in self._channels:
@@ -111,11 +114,11 @@ class CaServer:
         channel.name = name
         self._channels[name] = channel
 
-    async def _put(self, shown: "_ShownTable", channel: RecordChannel, value: object) -> ca.CAStatus | None:
+    async def _put(self, table: Table[Any, Any], channel: RecordChannel, value: object) -> ca.CAStatus | None:
         """Do what a client wants and show it, before the client is told that it was done."""
         message, note = None, ""
         try:
-            note = await _apply(shown.table, channel, value)
+            note = await _apply(table, channel, value)
         except ArchonError as error:
             log.info("%s = %r refused: %s", channel.name, value, error)
             message = str(error)
@@ -123,67 +126,22 @@ class CaServer:
             log.exception("%s = %r failed", channel.name, value)
             message = f"internal error: {error!r}"
         if message is not None:
-            shown.table.target.refused(message)
+            table.target.refused(message)
         elif note:
             log.info(note)
-            shown.table.target.refused(note)
+            table.target.refused(note)
         else:
-            shown.table.target.accepted()
-        shown.mark(channel, is_refused=message is not None)
-        await self._flush()
+            table.target.accepted()
+        channel.is_refused = message is not None
+        self._publisher.mark(table, channel.record.row)
+        await self.flush()
         return None if message is None else ca.CAStatus.ECA_PUTFAIL
 
-    def _by_state(self) -> list[list["_ShownTable"]]:
-        """The tables that show one and the same state, together."""
-        groups: dict[int, list[_ShownTable]] = {}
-        for shown in self._shown:
-            groups.setdefault(id(shown.table.live), []).append(shown)
-        return list(groups.values())
-
-    async def _flush(self) -> None:
-        for shown in self._shown:
-            await shown.post_changes()
-
-
-async def _follow(tables: Sequence["_ShownTable"]) -> None:
-    """Show every change of a state, one table after the other; of many in a short time the last."""
-    async for _ in tables[0].table.live.watch():
-        for shown in tables:
-            await shown.post_changes()
-        await asyncio.sleep(PACE)
-
-
-class _ShownTable:
-    """A table, its channels, and what they show, by the identity of the row: names are not unique."""
-
-    def __init__(self, table: Table[Any, Any], channels: dict[int, list[RecordChannel]]) -> None:
-        self.table = table
-        self._channels = channels
-        self._shown: dict[int, Reading] = {}
-        self._lock = asyncio.Lock()
-        self._unfit: set[str] = set()
-
-    async def post_changes(self) -> None:
-        """Post what differs from what is shown, in the order of the rows, each readback before its setpoint."""
-        async with self._lock:  # an older state must not be posted after a newer one
-            timestamp = time.time()
-            turn_ends = time.monotonic() + TURN
-            for row, reading in self.table.render():
-                shown = self._shown.get(id(row))
-                if not _is_same(reading, shown):
-                    await self._show(row, reading, timestamp, is_news=shown is not None)
-                if time.monotonic() > turn_ends:
-                    await asyncio.sleep(0)
-                    turn_ends = time.monotonic() + TURN
-
-    def mark(self, channel: RecordChannel, *, is_refused: bool) -> None:
-        """Let the next posting show or end the alarm of a setpoint whose last put was refused."""
-        channel.is_refused = is_refused
-        self._shown.pop(id(channel.record.row), None)
-
-    async def _show(self, row: Pv[Any, Any], reading: Reading, timestamp: float, *, is_news: bool) -> None:
-        self._shown[id(row)] = reading
-        for channel in self._channels[id(row)]:
+    async def _show(
+        self, table: Table[Any, Any], row: Pv[Any, Any], reading: Reading, timestamp: float, *, is_news: bool
+    ) -> None:
+        """Post a reading, in the readback before the setpoint."""
+        for channel in self._of_row[id(table), id(row)]:
             if is_news:
                 channel.is_refused = False  # the refusal was about what was there before
             await self._post(channel, reading, timestamp)
@@ -197,14 +155,6 @@ class _ShownTable:
                 self._unfit.add(channel.name)
                 log.exception("%s cannot show %r", channel.name, reading.value)
             await channel.post(Reading(None, "CALC", Severity.INVALID), timestamp)
-
-
-def _is_same(reading: Reading, shown: Reading | None) -> bool:
-    if shown is None or (reading.status, reading.severity) != (shown.status, shown.severity):
-        return False
-    if isinstance(reading.value, np.ndarray) or isinstance(shown.value, np.ndarray):
-        return np.array_equal(reading.value, shown.value)  # type: ignore[arg-type]
-    return bool(reading.value == shown.value)
 
 
 async def _apply(table: Table[Any, Any], channel: RecordChannel, value: object) -> str:

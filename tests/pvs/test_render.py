@@ -77,13 +77,13 @@ def test_without_a_link_the_controllers_values_are_invalid(
 def test_a_table_renders_every_row_but_images_in_order() -> None:
     live = Live(Oven())
     table = Table("oven1:", (HEAT, IMAGE, DOOR, LABEL), live, Nobody())
-    assert [(row.name, made.value) for row, made in table.render()] == [
+    assert [(row.name, made.value) for row, made in table.render(table.live.value)] == [
         ("Heat", 20.0),
         ("Door", 1),
         ("Label", "oven"),
     ]
     live.set(replace(live.value, label="stove"))
-    assert [made.value for _, made in table.render()] == [20.0, 1, "stove"]
+    assert [made.value for _, made in table.render(table.live.value)] == [20.0, 1, "stove"]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_table_renders_every_row_but_images_in_order() -> None:
 )
 def test_a_table_knows_whether_the_controller_is_there(linked: bool, severities: list[int]) -> None:
     table = Table("oven1:", (HEAT, DOOR, LABEL), Live(Oven(linked=linked)), Nobody(), is_linked=lambda s: s.linked)
-    assert [made.severity for _, made in table.render()] == severities
+    assert [made.severity for _, made in table.render(table.live.value)] == severities
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_table_knows_whether_the_controller_is_there(linked: bool, severities:
 def test_one_wrong_row_does_not_stop_the_others(wrong: Pv[Oven, Nobody], caplog: pytest.LogCaptureFixture) -> None:
     table = Table("oven1:", (HEAT, wrong, LABEL), Live(Oven()), Nobody())
     with caplog.at_level(logging.ERROR):
-        rendered = [list(table.render()) for _ in range(3)]
+        rendered = [list(table.render(table.live.value)) for _ in range(3)]
     assert [[made.value for _, made in one] for one in rendered] == [[20.0, None, "oven"]] * 3
     assert rendered[0][1][1] == Reading(None, "CALC", Severity.INVALID)
     assert [record.message for record in caplog.records] == [f"row {wrong.name} cannot be rendered"]

@@ -216,6 +216,20 @@ async def test_images(client: Any, server: CaServer) -> None:
     assert await client("get('T:cam1:ArrayData', count=2)") == [5, -1]
 
 
+async def test_sizes_and_counters_come_before_the_image(server: CaServer, target: Any, raw_client: Any) -> None:
+    names = {
+        await raw_client.subscribe(f"T:cam1:{name}"): name for name in ("ArrayData", "NumImages_RBV", "Dimensions_RBV")
+    }
+    await raw_client.receive(ca.EventAddResponse, count=3)
+    for number in range(10, 15):
+        publishing = asyncio.create_task(server.publish_image("cam1:ArrayData", np.ones(number, np.uint16), 1.6e9))
+        target.update(count=number, sizes=(number, 1))
+        await publishing
+        events = await raw_client.receive(ca.EventAddResponse, count=3)
+        assert [names[event.subscriptionid] for event in events] == ["NumImages_RBV", "Dimensions_RBV", "ArrayData"]
+        assert [event.data[0] for event in events] == [number, number, 1]
+
+
 async def test_arrays_of_real_numbers(client: Any, target: Any) -> None:
     shown = await client("info('T:cam1:Levels_RBV')")
     assert (shown["severity"], shown["nelm"], shown["units"]) == (0, 256, "adu")
@@ -288,7 +302,7 @@ async def test_many_records_change_without_holding_up_the_loop(serve: Any, targe
     async with serve(CaServer("P:", [Table("", rows, live, target)])) as server:
         turns = 0
         live.set(1.0)
-        posting = asyncio.create_task(server._flush())
+        posting = asyncio.create_task(server.flush())
         while not posting.done():
             turns += 1
             await asyncio.sleep(0)

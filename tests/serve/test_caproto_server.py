@@ -41,7 +41,7 @@ def connections() -> int:
 async def flood(server: CaServer, target: Any, count: int) -> None:
     for number in range(count):
         target.update(seconds=float(number), count=number)
-        await server._flush()
+        await server.flush()
         await asyncio.sleep(0)
 
 
@@ -145,7 +145,7 @@ async def test_clients_get_the_events_that_they_asked_for(server: CaServer, targ
     ]
     for change in changes:
         target.update(**change)
-        await server._flush()
+        await server.flush()
     end = await raw_client.subscribe(READBACK)
     seen: list[int] = []
     while end not in seen:
@@ -158,7 +158,7 @@ async def test_no_event_without_a_change(server: CaServer, target: Any, raw_clie
     first = await raw_client.subscribe(READBACK)
     await raw_client.receive(ca.EventAddResponse)
     target.update(label="other")
-    await server._flush()
+    await server.flush()
     second = await raw_client.subscribe(READBACK)
     (event,) = await raw_client.receive(ca.EventAddResponse)
     assert event.subscriptionid == second != first
@@ -232,7 +232,7 @@ async def test_every_type_may_be_asked_for_and_the_values_go_on(
     await raw_client.subscribe(READBACK)
     for seconds, label in enumerate(("12", "words", "")):
         target.update(seconds=seconds, label=label, path=label, mode=seconds, sizes=(1,) * seconds)
-        await server._flush()
+        await server.flush()
     while (await raw_client.receive(ca.EventAddResponse))[0].data[0] != 2.0:
         pass
 
