@@ -128,15 +128,7 @@ class Plugin(Generic[S]):
         """Process arrays until cancelled."""
         try:
             while True:
-                async with self._changed:
-                    await self._changed.wait_for(lambda: self._queue)
-                    array = self._queue[0]
-                await self._process(array)
-                async with self._changed:
-                    if self._queue and self._queue[0] is array:
-                        self._queue.popleft()
-                    self.update(queued=len(self._queue))
-                    self._changed.notify_all()
+                await self._next()
         finally:
             self._thread.shutdown(wait=False)
 
@@ -195,6 +187,16 @@ class Plugin(Generic[S]):
         """Return what ``work`` returns, done in the thread of this plugin."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: work(*args, **kwargs))
+
+    async def _next(self) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._queue)
+        array = self._queue[0]  # it is counted until it is processed
+        await self._process(array)
+        async with self._changed:
+            self._queue.popleft()
+            self.update(queued=len(self._queue))
+            self._changed.notify_all()
 
     async def _process(self, array: NDArray) -> None:
         async with self._turn:
