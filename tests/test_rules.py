@@ -33,7 +33,7 @@ BROAD_EXCEPTS = {
     "exposure/publisher.py _give": "logged and shown; an image client must cost neither the file nor other clients",
     "plugins/plugin.py _process": "logged and shown; a plugin's bug must cost neither the exposure nor the others",
     "pvs/render.py reading": "one wrong row is logged and becomes INVALID, the others go on",
-    "serve/ca.py _put": "logged, and the client is told; one client must not end the service for all",
+    "serve/puts.py put": "logged, and the client is told; one client must not end the service for all",
     "serve/caproto_server.py _broadcaster_recv_datagram": "anybody can send anything to that port",
     "serve/caproto_server.py _subscription_queue_send": "logged, and that one client is dropped",
     "serve/remote_pv.py connect": "the channel is closed, then the exception goes on",

@@ -2,7 +2,6 @@
 """The Channel Access server: tables of rows in, records out; puts of clients go to the rows' targets."""
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +9,13 @@ from typing import Any
 import caproto as ca
 import numpy as np
 
-from archon_ioc.errors import ArchonError, InputError, StateError
+from archon_ioc.errors import InputError
 from archon_ioc.pvs.render import Reading, Table
 from archon_ioc.pvs.row import Pv, Severity
 from archon_ioc.serve.caproto_server import Context
 from archon_ioc.serve.channels import ImageChannel, RecordChannel, make_channel
 from archon_ioc.serve.publisher import Publisher
+from archon_ioc.serve.puts import put
 from archon_ioc.serve.wire import pixels_sent
 
 log = logging.getLogger(__name__)
@@ -97,11 +97,11 @@ class CaServer:
         await channel.post(Reading(wire, *alarm), timestamp)
 
     def _make_channels(self, table: Table[Any, Any]) -> None:
-        async def put(channel: RecordChannel, value: object) -> ca.CAStatus | None:
+        async def put_to(channel: RecordChannel, value: object) -> ca.CAStatus | None:
             return await self._put(table, channel, value)
 
         for row in table.rows:
-            channels = [make_channel(record, put) for record in row.records()]
+            channels = [make_channel(record, put_to) for record in row.records()]
             self._of_row[id(table), id(row)] = channels
             for channel in channels:
                 self._add(f"{self._prefix}{table.prefix}{channel.record.suffix}", channel)
@@ -116,26 +116,11 @@ class CaServer:
 
     async def _put(self, table: Table[Any, Any], channel: RecordChannel, value: object) -> ca.CAStatus | None:
         """Do what a client wants and show it, before the client is told that it was done."""
-        message, note = None, ""
-        try:
-            note = await _apply(table, channel, value)
-        except ArchonError as error:
-            log.info("%s = %r refused: %s", channel.name, value, error)
-            message = str(error)
-        except Exception as error:
-            log.exception("%s = %r failed", channel.name, value)
-            message = f"internal error: {error!r}"
-        if message is not None:
-            table.target.refused(message)
-        elif note:
-            log.info(note)
-            table.target.refused(note)
-        else:
-            table.target.accepted()
-        channel.is_refused = message is not None
+        message = await put(table, channel.record.row, channel.name, value)
+        channel.is_refused = bool(message)
         self._publisher.mark(table, channel.record.row)
         await self.flush()
-        return None if message is None else ca.CAStatus.ECA_PUTFAIL
+        return ca.CAStatus.ECA_PUTFAIL if message else None
 
     async def _show(
         self, table: Table[Any, Any], row: Pv[Any, Any], reading: Reading, timestamp: float, *, is_news: bool
@@ -155,25 +140,3 @@ class CaServer:
                 self._unfit.add(channel.name)
                 log.exception("%s cannot show %r", channel.name, reading.value)
             await channel.post(Reading(None, "CALC", Severity.INVALID), timestamp)
-
-
-async def _apply(table: Table[Any, Any], channel: RecordChannel, value: object) -> str:
-    """Hand a client's value to the row; return what is to be told of it, though it was accepted."""
-    row = channel.record.row
-    if row.put is None:
-        raise StateError(f"{channel.name} is read-only")
-    wanted = channel.kind.accept(value)
-    if row.linked and table.is_linked is not None and not table.is_linked(table.live.value):
-        raise StateError(f"{channel.name} cannot be set: the controller is not connected")
-    result = row.put(table.target, wanted)
-    if inspect.isawaitable(result):
-        await result
-    return _clamped(channel, value, wanted)
-
-
-def _clamped(channel: RecordChannel, value: object, wanted: object) -> str:
-    """Return what to tell of a number that was beyond a limit; records clamp it, and say nothing."""
-    if not isinstance(value, float | int) or not isinstance(wanted, float | int):
-        return ""
-    meant = int(value) if isinstance(wanted, int) else value
-    return "" if meant == wanted else f"{channel.name}: {value:g} is out of range, {wanted:g} is taken"
