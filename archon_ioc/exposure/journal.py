@@ -87,7 +87,8 @@ class Entry:
 
     ``before`` is what FRAME said at ``noted``, when the timing cores were held: the exposure's frame is one that
     is not in it. ``frame`` and ``moments`` are known when that has been read out. Everything else is what it takes
-    to make the same files: of ``seconds`` of light and ``pause`` seconds until the first pixel is read.
+    to make the same files: of ``seconds`` of light and ``pause`` seconds until the first pixel is read. While an
+    exposure is ``held``, its charge stays on the CCD, and ``moments`` are known but for the dark time.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Entry:
     cards: Mapping[str, tuple[Value, str]] = field(default_factory=dict[str, tuple[Value, str]])
     frame: BufferInfo | None = None
     moments: Moments | None = None
+    held: bool = False
     format: Literal[1] = FORMAT
 
     def __str__(self) -> str:

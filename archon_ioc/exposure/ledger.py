@@ -235,6 +235,36 @@ class Account:
             self._entries[unit.name] = entry
             await self._ledger.write(entry)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the next program can read out what stays on the CCDs."""
+        return bool(self._entries) and all(entry.held for entry in self._entries.values())
+
+    async def hold(self, moment: Moments) -> None:
+        """Note that the charge stays on the CCDs until it is demanded, also when this program ends."""
+        self.is_waiting = True
+        await self._note(held=True, moments=moment)
+
+    async def demand(self) -> None:
+        """Note that the CCDs are going to be read out: a new frame is this one's from now on."""
+        self.is_waiting = False
+        await self._note(held=False)
+
+    async def _note(self, **changes: Any) -> None:
+        for name, entry in self._entries.items():
+            noted = replace(entry, **changes)
+            if await self._ledger.write(noted):
+                self._entries[name] = noted
+
+    def resume(self, entries: Sequence[Entry]) -> None:
+        """Take over what another life of the program has noted."""
+        self.is_waiting = True
+        for entry in entries:
+            name = entry.controller.name
+            self._entries[name] = entry
+            self.files.settle[name] = partial(self._settle, entry.name, name)
+        self._ledger.follow(self)
+
     async def close(self, unwanted: Collection[Entry]) -> list[Entry]:
         """End the image, forget what is ``unwanted``, and return what else is not on the disk."""
         left = [entry for entry in self.entries if entry not in unwanted]

@@ -4,6 +4,7 @@
 stateDiagram-v2
     [*] --> IDLE
     IDLE --> PREPARING
+    IDLE --> PENDING: an earlier program left it on the CCD
     PREPARING --> INTEGRATING
     INTEGRATING --> READING
     INTEGRATING --> PENDING: the charge stays on the CCD
@@ -48,7 +49,7 @@ class Outcome(Enum):
 
 
 STEPS: dict[Phase, frozenset[Phase]] = {
-    Phase.IDLE: frozenset({Phase.PREPARING}),
+    Phase.IDLE: frozenset({Phase.PREPARING, Phase.PENDING}),
     Phase.PREPARING: frozenset({Phase.INTEGRATING, Phase.ABORTING}),
     Phase.INTEGRATING: frozenset({Phase.READING, Phase.PENDING, Phase.ABORTING}),
     Phase.PENDING: frozenset({Phase.READING, Phase.ABORTING}),

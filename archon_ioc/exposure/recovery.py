@@ -12,6 +12,7 @@ from archon_ioc.exposure.journal import Entry
 from archon_ioc.exposure.ledger import Ledger
 from archon_ioc.exposure.phase import Outcome
 from archon_ioc.exposure.picture import Exposure, Shot, add, develop
+from archon_ioc.exposure.resumption import Resumption
 from archon_ioc.exposure.settings import ShutterMode
 from archon_ioc.exposure.shutter import Shutter
 from archon_ioc.exposure.state import CameraState, update
@@ -37,6 +38,8 @@ class Recovery:
         self._live = live
         self._site = site
         self._shutter = shutter
+        self.resumption: Resumption | None = None
+        """Takes up what waits on the CCDs."""
         self._tried: dict[str, int] = {}  # by entry, on which life of the link
         self._current = ""  # the entry that is being recovered
         self._waiting: asyncio.Task[BufferInfo] | None = None
@@ -56,7 +59,7 @@ class Recovery:
         while True:
             async with turn:
                 await self.catch_up()
-            await self._live.until(lambda _: bool(self._untried))
+            await self._live.until(lambda _: bool(self._untried) or bool(self.resumption and self.resumption.is_due))
 
     async def catch_up(self) -> None:
         """Recover what was not tried yet; what fails stays pending."""
@@ -64,6 +67,8 @@ class Recovery:
             await self._shutter.close_after_crash()
         for entry in self._untried:
             await self._try(entry)
+        if self.resumption and self.resumption.is_due:
+            await self.resumption.resume()
 
     async def controllers(self) -> list[str]:
         """Return the name of the controller of each exposure that is pending."""
@@ -106,7 +111,7 @@ class Recovery:
 
     def _is_untried(self, entry: Entry) -> bool:
         unit = self._units.get(entry.controller.name)
-        if unit is None or not unit.state.is_up or unit.is_unsafe or self._ledger.is_held(entry):
+        if entry.held or unit is None or not unit.state.is_up or unit.is_unsafe or self._ledger.is_held(entry):
             return False  # what is in memory waits for the disk, and for somebody who makes room
         return self._tried.get(entry.name) != unit.state.link_errors
 
@@ -115,6 +120,8 @@ class Recovery:
         unit = self._units.get(entry.controller.name)
         if unit is None:
             return StateError(f"the site file has no controller {entry.controller.name}")
+        if entry.held:
+            return StateError("it is still on the CCD; read it out (archon-ioc read), or discard it")
         self._ledger.show(recovering=str(entry))
         self._current = entry.name
         try:
@@ -190,7 +197,8 @@ class Recovery:
     async def _awaited(self, entry: Entry, unit: Unit, frames: FrameStatus, found: BufferInfo | None) -> BufferInfo:
         left = salvage.seconds_left(entry, frames)
         is_stopped = entry.name in self._ledger.cut_short
-        if found is None and (left < -self._site.script.readout_start or is_stopped):
+        is_over = left < -self._site.script.readout_start and not entry.moments  # else it was told to be read out
+        if found is None and (is_over or is_stopped):
             raise ReadoutError("nothing was read out")
         if is_stopped:
             raise ReadoutError("its readout was stopped")
@@ -201,6 +209,9 @@ class Recovery:
             await asyncio.wait([self._waiting])
             if self._waiting.cancelled():
                 raise ReadoutError(self._reason)
+            if self._waiting.exception() and entry.moments and not found and unit.state.is_up:
+                await self._ledger.write(replace(entry, held=True))
+                raise StateError("it was not read out, and is still on the CCD")
             return self._waiting.result()
         finally:
             self._waiting.cancel()
@@ -220,7 +231,8 @@ class _LostError(ReadoutError):
 def _opened_shutter(entry: Entry) -> bool:
     """Whether its program died when it may have had the shutter of another IOC open."""
     settings = entry.settings
-    return entry.frame is None and settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
+    is_exposed = entry.frame is not None or entry.held
+    return not is_exposed and settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
 
 
 def _backplane(unit: Unit) -> str:

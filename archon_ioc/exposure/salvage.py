@@ -1,6 +1,7 @@
 """Salvage: which buffer of a controller holds the frame of an exposure that was left behind. Pure functions."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from archon_ioc.errors import ReadoutError, StateError
@@ -35,7 +36,10 @@ def find(entry: Entry, backplane: str, frames: FrameStatus) -> BufferInfo | None
     seen = entry.frame.timestamp if entry.frame else entry.before.timer
     if frames.timer < seen:
         raise ReadoutError("the controller was restarted")
-    return _unseen(entry, frames) if entry.frame is None else _seen(entry.frame, frames)
+    found = _unseen(entry, frames) if entry.frame is None else _seen(entry.frame, frames)
+    if entry.held and found:
+        raise ReadoutError("another program has read the CCD out")
+    return found
 
 
 def _seen(frame: BufferInfo, frames: FrameStatus) -> BufferInfo:
@@ -65,9 +69,9 @@ def seconds_left(entry: Entry, frames: FrameStatus) -> float:
 
 def moments(entry: Entry, frame: BufferInfo) -> Moments:
     """Return when an exposure was, as well as the entry and the controller's clock tell."""
-    if entry.moments:
-        return entry.moments
     to_first_pixel = (frame.timestamp - entry.before.timer) * TICK
+    if entry.moments:  # of a frame that nobody saw: what was held, and then told to be read out
+        return entry.moments if entry.frame else replace(entry.moments, dark_seconds=to_first_pixel)
     if entry.triggered:
         ended = entry.noted + timedelta(seconds=to_first_pixel - entry.pause)
         return Moments(ended - timedelta(seconds=entry.seconds), ended, entry.seconds, entry.seconds + entry.pause)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from archon_ioc.errors import ArchonError, ReadoutError, StateError
 from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.backlog import Backlog
 from archon_ioc.exposure.filing import FileSet
+from archon_ioc.exposure.journal import Entry
 from archon_ioc.exposure.ledger import Account, Ledger
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.phase import Phase
@@ -94,6 +95,34 @@ class Series:
         await self._shots.stop()
         await self._ledger.close(asyncio.CancelledError(), self._stopped)
 
+    def leave(self) -> None:
+        """Leave what is still on the CCDs to the next program, where the journal has it."""
+        if self._pending and self._pending[0].account.is_held:
+            log.warning("exposure %d stays on the CCD; the next program can read it out", self._pending[0].number)
+            self._pending = None
+            for unit in self._shots.units:
+                unit.leave()
+
+    def resume(self, left: Sequence[Entry], lost: Mapping[str, str]) -> None:
+        """Take up what an earlier program left on the CCDs, for `read` or `discard`.
+
+        Args:
+            left: the entries of its journal.
+            lost: the controllers that do not have their part any more, and why.
+        """
+        moment = left[0].moments
+        if moment is None:
+            raise StateError("nobody knows when it was exposed")
+        image = self._new_image(left[0].settings, FileSet(naming=left[0].naming))
+        image.account.resume(left)
+        before = {entry.controller.name: entry.before for entry in left}
+        for unit in self._shots.units:
+            unit.resume(before.get(unit.name), lost.get(unit.name, ""))
+        self._pending = image, Integrated.before(moment)
+        enter(self._live, Phase.PENDING)
+        since = f"{moment.ended:%Y-%m-%d %H:%M:%S} UTC"
+        update(self._live, message=f"Exposure {image.number} is on the CCD since {since}: read it out, or abort")
+
     @property
     def _stopped(self) -> list[str]:
         return [unit.name for unit in self._shots.units if not unit.is_unsafe]
@@ -121,11 +150,11 @@ class Series:
         image = self._new_image(settings)
         done = await self._shots.expose(settings, image.account)
         enter(self._live, Phase.PENDING)
-        image.account.is_waiting = True
+        await image.account.hold(done.light)
         self._pending = image, done
 
     async def _read(self, image: "_Image", done: Integrated) -> None:
-        image.account.is_waiting = False
+        await image.account.demand()
         await self._shots.read(done, image.account, partial(self._collected, image))
         self._pending = None
 
@@ -144,8 +173,8 @@ class Series:
                 enter(self._live, Phase.WAITING)
                 await self._shots.count_down(pause)
 
-    def _new_image(self, settings: ExposureSettings) -> "_Image":
-        files = FileSet()
+    def _new_image(self, settings: ExposureSettings, files: FileSet | None = None) -> "_Image":
+        files = files or FileSet()
         account = Account(self._ledger, files, settings, self._attributes.cards())
         return _Image(settings, tuple(unit.name for unit in self._shots.units), files, account)
 
@@ -275,6 +304,11 @@ class _Image:
     account: Account
     parts: dict[str, _Part] = field(init=False)
     quick_looks: dict[str, tuple[Amplifier, ...]] = field(init=False)
+
+    @property
+    def number(self) -> int:
+        """Its file number, 0 as long as it has none."""
+        return self.files.naming.number if self.files.naming else 0
 
     def __post_init__(self) -> None:
         self.parts = {name: _Part() for name in self.controllers}

@@ -255,9 +255,11 @@ class Shots:
             await side_by_side(account.read_out(unit, info, moment), unit.rest())
             self.reach(unit, Phase.FETCHING)
             await collected(unit, await unit.fetch(info), moment)
-        except BaseException:
+        except BaseException as error:
             del self._stages[unit.name]  # the others go on
             self._show_stage()
+            if isinstance(error, asyncio.CancelledError):
+                await self._stop(unit)  # at once: another one may wait for its disk
             raise
 
     def _show_stage(self) -> None:

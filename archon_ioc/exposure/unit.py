@@ -40,6 +40,7 @@ class Unit:
         self._unsafe = False  # … and could not be told to stop
         self._problem = ""
         self._fetching = False
+        self._lost = ""  # why it does not have what another life of the program left on the CCD
         self._looked_at = -math.inf  # when STATUS was read for its power, by the loop's clock
 
     @property
@@ -121,7 +122,7 @@ class Unit:
         Raises:
             ArchonError: if that is not possible.
         """
-        self._running = True
+        self._running, self._lost = True, ""
         self._before = await self.controller.timing.prepare(integration)
 
     async def begin(self, *, triggered: bool = False) -> None:
@@ -162,7 +163,17 @@ class Unit:
             else:
                 return True
 
+    def resume(self, before: FrameStatus | None, lost: str = "") -> None:
+        """Take up an exposure of another life of the program, to be read out: from ``before``, or ``lost`` and why."""
+        self._before, self._running, self._lost = before, True, lost
+
+    def leave(self) -> None:
+        """Let the script go on as it is: the next program reads out."""
+        self._running = False
+
     async def _require_same_life(self) -> None:
+        if self._lost:
+            raise ReadoutError(self._lost)
         if (await self.controller.get_frame()).timer < self.start.timer:
             raise ReadoutError("the controller was restarted, the image is lost")
 
@@ -172,6 +183,8 @@ class Unit:
         Raises:
             ArchonError: if that is not possible.
         """
+        if self._lost:
+            raise ReadoutError(self._lost)
         await self.controller.timing.read_early(begins=False)
 
     async def read_out(self) -> BufferInfo:

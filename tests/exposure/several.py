@@ -57,6 +57,7 @@ class Group:
     camera: Camera
     folder: Path
     running: asyncio.Task[None]
+    links: list[asyncio.Task[None]]
 
     @property
     def files(self) -> list[str]:
@@ -143,7 +144,7 @@ async def running_group(folder: Path, devices: Devices, wish: Wish) -> AsyncIter
         running = asyncio.create_task(camera.run())
         try:
             await camera.live.until(lambda state: state.is_up and state.file.path_exists, 10)
-            yield Group(boxes, camera, folder / "images", running)
+            yield Group(boxes, camera, folder / "images", running, links)
         finally:
             for task in (running, *links):  # in the order of a stop of the program
                 task.cancel()

@@ -126,11 +126,3 @@ async def test_a_triggered_exposure_is_read_out_at_once(bench) -> None:
     bench.camera.change(readout=False, trigger_mode=TriggerMode.EXTERNAL)
     with pytest.raises(StateError, match="read out at once"):
         await bench.camera.acquire()
-
-
-async def test_the_program_stops_the_script(benches) -> None:
-    async with benches(speed=1) as bench:
-        await leave(bench)
-        bench.running.cancel()
-        await bench.until_phase(Phase.IDLE)
-        bench.assert_resting()

@@ -104,7 +104,17 @@ def test_two_newer_frames_could_both_be_it() -> None:
 
 def test_moments_that_were_noted_are_kept() -> None:
     noted = Moments(NOTED, NOTED, 1.0, 2.0)
-    assert moments(replace(ENTRY, moments=noted), FRESH) is noted
+    assert moments(replace(ENTRY, moments=noted, frame=FRESH), FRESH) is noted
+
+
+def test_how_long_a_held_exposure_waited_is_known_from_its_frame() -> None:
+    noted = Moments(NOTED, NOTED, 1.0, 1.0)
+    assert moments(replace(ENTRY, moments=noted), FRESH) == replace(noted, dark_seconds=3.0)
+
+
+def test_a_held_exposure_is_nobodys_frame() -> None:
+    with pytest.raises(ReadoutError, match="another program"):
+        find(replace(ENTRY, held=True), "0001", status(90 * SECOND, *BEFORE.buffers[:1], FRESH, *BEFORE.buffers[2:]))
 
 
 def test_moments_by_the_clock_of_the_controller() -> None:
