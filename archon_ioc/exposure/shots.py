@@ -13,6 +13,7 @@ from archon_ioc.acf.file import Acf
 from archon_ioc.driver.timing import Integration
 from archon_ioc.errors import LinkError, ReadoutError, RejectedError, StateError
 from archon_ioc.exposure import moments
+from archon_ioc.exposure.hooking import Hooking
 from archon_ioc.exposure.ledger import Account
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.phase import Phase
@@ -53,9 +54,11 @@ class Shots:
         units: Sequence[Unit],
         shutter: Shutter,
         live: Live[CameraState],
+        hooking: Hooking,
         sync: Literal["host", "hardware"] = "host",
     ) -> None:
         self.units = units
+        self.hooking = hooking
         self._shutter = shutter
         self._live = live
         self._is_wired = sync == "hardware" and len(units) > 1
@@ -102,7 +105,8 @@ class Shots:
         done = await self.expose(settings, account)
         if settings.readout_delay:
             await self.hold(settings.readout_delay)
-        await self.read(done, account, collected)
+        async with self.hooking.during_readout(self.hooking.call(settings, account.files)):
+            await self.read(done, account, collected)
 
     async def expose(self, settings: ExposureSettings, account: Account) -> "Integrated":
         """Integrate once, for `read`. If this fails or is cancelled, call `stop`.
@@ -119,7 +123,8 @@ class Shots:
         await account.begin(self.units, self._seconds(settings))
         await self._begin(integration)
         enter(self._live, Phase.INTEGRATING)
-        return await self._integrate(settings, integration)
+        async with self.hooking.during_exposure(self.hooking.call(settings, account.files)):
+            return await self._integrate(settings, integration)
 
     async def hold(self, seconds: float) -> None:
         """Leave the charge on the CCD for a while."""
@@ -217,7 +222,7 @@ class Shots:
 
     async def _release(self, unit: Unit, integration: Integration) -> None:
         if unit is self.units[0] or not self._is_wired:
-            await unit.begin(triggered=integration.triggered)
+            await unit.controller.timing.begin(triggered=integration.triggered)
 
     async def _read_early(self) -> set[str]:
         """Let those that are synchronised by hardware read out at the same tick; return who has to do it by itself.
@@ -228,7 +233,7 @@ class Shots:
         if not self._is_wired:
             return everybody
         held = await self._each(lambda unit: _succeeds(unit.prepare_readout()))
-        if not held[self.units[0].name] or not await _succeeds(self.units[0].begin()):
+        if not held[self.units[0].name] or not await _succeeds(self.units[0].controller.timing.begin()):
             return everybody
         return {name for name, is_held in held.items() if not is_held}
 
@@ -237,7 +242,7 @@ class Shots:
         seconds = self._seconds(settings)
         self._is_triggered = settings.trigger_mode is TriggerMode.EXTERNAL
         if self._is_triggered:
-            await first(unit.frame_start() for unit in self.units)
+            await first(unit.controller.timing.frame_start(unit.start) for unit in self.units)
             return Integrated(None, seconds, waits=False)
         due = asyncio.get_running_loop().time() + seconds if integration.readout else math.inf
         async with self._shutter.opened(settings):

@@ -26,7 +26,7 @@ _HASTY = 2.0
 
 
 class Unit:
-    """The steps of an exposure on one controller: `prepare`, `begin`, `read_out` and `fetch`.
+    """The steps of an exposure on one controller: `prepare`, to begin by its ``timing``, `read_out` and `fetch`.
 
     If one of them fails or is cancelled, call `stop`. What others do meanwhile, and what the camera shows of it, is
     not known here.
@@ -125,22 +125,6 @@ class Unit:
         self._running, self._lost = True, ""
         self._before = await self.controller.timing.prepare(integration)
 
-    async def begin(self, *, triggered: bool = False) -> None:
-        """Let the prepared cores run: the exposure, or its readout, starts now, or with the next pulse on Trigger In.
-
-        Raises:
-            ArchonError: if that is not possible.
-        """
-        await self.controller.timing.begin(triggered=triggered)
-
-    async def frame_start(self) -> None:
-        """Wait, without a limit, until the frame of a triggered exposure begins.
-
-        Raises:
-            ArchonError: if that will not happen any more.
-        """
-        await self.controller.timing.frame_start(self.start)
-
     async def read_early(self, latest: float = math.inf) -> bool:
         """Read out what was integrated, where the script waits for that or still integrates; wait for a lost link.
 
@@ -178,7 +162,7 @@ class Unit:
             raise ReadoutError("the controller was restarted, the image is lost")
 
     async def prepare_readout(self) -> None:
-        """Hold the cores with everything set for `begin` to read out what was integrated.
+        """Hold the cores with everything set to read out what was integrated.
 
         Raises:
             ArchonError: if that is not possible.
