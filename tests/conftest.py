@@ -67,6 +67,25 @@ def ca_environment() -> Iterator[dict[str, str]]:
         yield {**os.environ, **settings}
 
 
+@pytest.fixture(scope="session")
+def pva_environment() -> Iterator[dict[str, str]]:
+    """PVAccess on the loopback interface and on ports of this session only."""
+    settings = {
+        "EPICS_PVA_ADDR_LIST": "127.0.0.1",
+        "EPICS_PVA_AUTO_ADDR_LIST": "NO",
+        "EPICS_PVA_BROADCAST_PORT": str(port := free_port()),
+        "EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1",
+        "EPICS_PVAS_BEACON_ADDR_LIST": "127.0.0.1",
+        "EPICS_PVAS_AUTO_BEACON_ADDR_LIST": "NO",
+        "EPICS_PVAS_BROADCAST_PORT": str(port),
+        "EPICS_PVAS_SERVER_PORT": str(free_port()),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        yield {**os.environ, **settings}
+
+
 class Client:
     """A process with pyepics; calls evaluate an expression there (see libca_client.py)."""
 

@@ -43,7 +43,8 @@ class CaServer:
         for table in tables:
             self._make_channels(table)
         self._names = tuple(self._channels)
-        self._publisher = Publisher(tables, self._show)
+        self.publisher = Publisher(tables, self._show)
+        """Shows the same to other servers too."""
         self._listening = asyncio.Event()
         self._context = Context(self._channels, interfaces)
 
@@ -61,7 +62,7 @@ class CaServer:
         """
         await self.flush()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._publisher.run(), name="CA publisher")
+            tasks.create_task(self.publisher.run(), name="CA publisher")
             tasks.create_task(self._context.serve(self._listening), name="CA server")
 
     @property
@@ -75,7 +76,7 @@ class CaServer:
 
     async def flush(self) -> None:
         """Show all that the states say now; it is on its way to the clients when this returns."""
-        await self._publisher.flush()
+        await self.publisher.flush()
 
     async def publish_image(self, name: str, pixels: np.ndarray, timestamp: float) -> None:
         """Show an image in a record, after all that the states say now, such as its size and the counters.
@@ -118,7 +119,7 @@ class CaServer:
         """Do what a client wants and show it, before the client is told that it was done."""
         message = await put(table, channel.record.row, channel.name, value)
         channel.is_refused = bool(message)
-        self._publisher.mark(table, channel.record.row)
+        self.publisher.mark(table, channel.record.row)
         await self.flush()
         return ca.CAStatus.ECA_PUTFAIL if message else None
 

@@ -35,7 +35,8 @@ class Publisher:
 
     def __init__(self, tables: Sequence[Table[Any, Any]], post: Post) -> None:
         self._shown = [_ShownTable(table) for table in tables]
-        self._post = post
+        self.outlets = [post]
+        """One for each server; all show the same in the same order."""
         self._lock = asyncio.Lock()
 
     async def run(self) -> None:
@@ -79,7 +80,8 @@ class Publisher:
     async def _show(self, shown: "_ShownTable", row: Pv[Any, Any], reading: Reading, timestamp: float) -> None:
         before = shown.readings.get(id(row))
         if not _is_same(reading, before):
-            await self._post(shown.table, row, reading, timestamp, is_news=before is not None)
+            for post in self.outlets:
+                await post(shown.table, row, reading, timestamp, is_news=before is not None)
             shown.readings[id(row)] = reading
 
 
