@@ -16,7 +16,7 @@ class Backlog:
     """Does the work of each controller in the order in which it comes, one piece at a time, and forgets no error."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, list[asyncio.Task[None]]] = {}  # the last one, and those that failed before it
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}  # those to be done, and those that failed
 
     @property
     def has_failed(self) -> bool:
@@ -24,8 +24,13 @@ class Backlog:
         return any(_failed(task) for tasks in self._tasks.values() for task in tasks)
 
     async def put(self, controller: str, work: Work) -> None:
-        """Begin a piece of work as soon as the one before is done; a cancellation is delivered when it has begun."""
-        await finished(self._begin(controller, work))
+        """Begin a piece of work when those before are done; if the wait for these is cancelled, it begins too."""
+        tasks = self._tasks.setdefault(controller, [])
+        before = [task for task in tasks if not task.done()]
+        new = asyncio.create_task(_after(before, work), name=f"{controller} saves")
+        tasks[:] = [*before, *filter(_failed, tasks), new]
+        if before:
+            await asyncio.wait(before)
 
     async def empty(self) -> None:
         """Wait until all is done; a cancellation is delivered then.
@@ -36,11 +41,11 @@ class Backlog:
         tasks, self._tasks = self._tasks, {}
         await finished(_all(tasks))
 
-    async def _begin(self, controller: str, work: Work) -> None:
-        tasks = self._tasks.setdefault(controller, [])
-        if tasks:
-            await asyncio.wait(tasks)
-        tasks[:] = [*filter(_failed, tasks), asyncio.create_task(work, name=f"{controller} saves")]
+
+async def _after(before: list[asyncio.Task[None]], work: Work) -> None:
+    if before:
+        await asyncio.wait(before)
+    await work
 
 
 async def _all(tasks: dict[str, list[asyncio.Task[None]]]) -> None:

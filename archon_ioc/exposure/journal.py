@@ -134,12 +134,8 @@ class Journal:
         self._folder = folder
         self._held: dict[str, tuple[Entry, TextIO]] = {}
         self._turn = threading.RLock()
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """The entries of this program, the oldest first."""
-        with self._turn:
-            return tuple(entry for _, (entry, _) in sorted(self._held.items()))
+        self.entries: tuple[Entry, ...] = ()
+        """The entries of this program, the oldest first; to be looked at without waiting for a slow disk."""
 
     def write(self, entry: Entry, acf: Acf | None = None) -> None:
         """Write an entry, or put it in the place of the one with its name; when this returns, it is on the disk.
@@ -231,12 +227,19 @@ class Journal:
         return self._folder / f"{digest}.acf.json"
 
     def _hold(self, entry: Entry, file: TextIO) -> None:
-        self._release(entry.name)
+        before = self._held.get(entry.name)
         self._held[entry.name] = entry, file
+        if before:
+            before[1].close()
+        self._list()
 
     def _release(self, name: str) -> None:
         if held := self._held.pop(name, None):
             held[1].close()
+        self._list()
+
+    def _list(self) -> None:
+        self.entries = tuple(entry for _, (entry, _) in sorted(self._held.items()))
 
     def _keep(self, acf: Acf) -> None:
         path = self._acf_path(acf.digest)

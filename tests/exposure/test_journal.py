@@ -5,6 +5,8 @@ import math
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -151,6 +153,8 @@ def test_an_entry_under_another_name_is_moved_aside(journal: Journal, entry: Ent
 
 HOLDER = """
 import sys
+import threading
+import time
 from pathlib import Path
 from archon_ioc.exposure.journal import Journal
 
@@ -254,3 +258,25 @@ def test_an_entry_is_on_the_disk_before_it_has_its_name(
     monkeypatch.setattr(os, "fsync", fsync)
     journal.write(entry)
     assert steps == [[".part"], [".json"]]  # the file, then the folder with its name
+
+
+def test_nobody_waits_for_a_slow_disk_to_look_at_the_entries(
+    journal: Journal, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.write(entry)
+    stuck, released = threading.Event(), threading.Event()
+
+    def fsync(_: int) -> None:
+        stuck.set()
+        released.wait(10)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    writing = threading.Thread(target=journal.write, args=[replace(entry, pause=1.0)])
+    writing.start()
+    assert stuck.wait(10)
+    began = time.monotonic()
+    assert [found.pause for found in journal.entries] == [0.0]
+    assert time.monotonic() - began < 0.5
+    released.set()
+    writing.join()
+    assert [found.pause for found in journal.entries] == [1.0]

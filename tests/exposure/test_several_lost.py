@@ -1,12 +1,16 @@
 """One of several controllers dies: it costs only its own image, and the next exposure works."""
 
 import asyncio
+import os
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from archon_ioc.errors import ControllersError
 from archon_ioc.exposure.phase import Outcome, Phase
+from archon_ioc.exposure.settings import ImageMode
 
 from .several import Group, Groups
 
@@ -147,6 +151,50 @@ async def test_abort_stops_all(groups: Groups) -> None:
         assert (group.state.outcome, group.files) == (Outcome.ABORTED, [])
         assert not any(box.device.timing.is_integrating for box in group.boxes.values())
         await group.good(1)
+
+
+async def test_an_abort_stops_the_others_without_waiting_for_the_disk_of_one(
+    groups: Groups, held_disk: threading.Event
+) -> None:
+    async with groups() as group:
+        blue, red = group.boxes.values()
+        client = group.start(seconds=0.01, image_mode=ImageMode.MULTIPLE, num_images=3)
+        await group.until(lambda state: state.images_done == 1 and state.phase is Phase.INTEGRATING)
+        red.device.handle("FASTLOADPARAM LinePause 500000", red.clock.now)
+        await group.until(lambda _: blue.device.commands.count("LOCK0") == 2)
+        assert group.state.phase is Phase.READING, "red is still read out"
+        aborting = asyncio.create_task(group.camera.abort())
+        await group.until(lambda _: "RESETTIMING" in red.device.commands, 5)
+        assert not any(name.startswith("archon") for name in group.files), "all still wait for the disk"
+        held_disk.set()
+        await asyncio.gather(aborting, client)
+        assert group.state.outcome is Outcome.ABORTED
+
+
+async def test_an_abort_stops_the_others_without_waiting_for_the_journal_of_one(
+    groups: Groups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, stuck, real = threading.Event(), threading.Event(), os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if "-b1." in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            stuck.set()
+            released.wait(10)
+        real(descriptor)
+
+    async with groups() as group:
+        red = group.boxes["r1"]
+        client = group.start(seconds=0.1)
+        await group.until_phase(Phase.INTEGRATING)
+        monkeypatch.setattr(os, "fsync", fsync)
+        red.device.handle("FASTLOADPARAM LinePause 500000", red.clock.now)
+        await group.until(lambda _: stuck.is_set())
+        aborting = asyncio.create_task(group.camera.abort())
+        await group.until(lambda _: "RESETTIMING" in red.device.commands, 5)
+        assert not aborting.done()
+        released.set()
+        await asyncio.gather(aborting, client)
+        assert (group.state.outcome, group.files) == (Outcome.ABORTED, [])
 
 
 async def test_abort_with_one_dead(groups: Groups) -> None:
