@@ -3,19 +3,24 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from archon_ioc.config_names import NamesConfig, PluginsConfig, PvName
 from archon_ioc.errors import ConfigError
 
-PvName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_:.\-]*$", max_length=40)]
 Seconds = Annotated[float, Field(gt=0)]
+PythonName = Annotated[str, Field(pattern=r"^([^:]+:[A-Za-z_][A-Za-z0-9_.]*)?$")]
+"""``module:attribute``, or ``file.py:attribute`` of a file beside the site file."""
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_Part = TypeVar("_Part", bound=_Model)
 
 
 class ControllerConfig(_Model):
@@ -222,14 +227,31 @@ class ShutterConfig(_Model):
     close_value: str = "0"
     status_pv: PvName = ""
     status_open: str = "1"
+    hook: PythonName = ""
+    """In place of PVs: an object with ``open`` and ``close``, or a class that makes one."""
+
+    @model_validator(mode="after")
+    def _check_hook(self) -> Self:
+        if self.hook and (self.open_pv or self.close_pv):
+            raise ValueError("a shutter is moved by a hook or by PVs")
+        return self
 
 
-class NamesConfig(_Model):
-    """Prefixes behind the IOC's own: areaDetector's R macros."""
+class HooksConfig(_Model):
+    """Python functions of the site that are called at certain moments of an exposure (exposure/hooks.py)."""
 
-    camera: PvName = "cam1:"
-    image: PvName = "image1:"
-    fits: PvName = "FITS1:"
+    pre_expose: PythonName = ""
+    """Before each image; it may refuse it."""
+    during_exposure: PythonName = ""
+    """Beside each integration."""
+    during_readout: PythonName = ""
+    """Beside each readout."""
+    post_process: PythonName = ""
+    """When the files of an image have their names."""
+    timeout: Seconds = 30.0
+    """Seconds that one may take, or may go on when what it goes along with is over."""
+    wait: bool = True
+    """Whether Acquire ends when ``post_process`` has done its work."""
 
 
 class SiteConfig(_Model):
@@ -252,7 +274,9 @@ class SiteConfig(_Model):
     """The CCDs; none means that the whole frame is one."""
     header: HeaderConfig = HeaderConfig()
     shutter: ShutterConfig = ShutterConfig()
+    hooks: HooksConfig = HooksConfig()
     names: NamesConfig = NamesConfig()
+    plugins: PluginsConfig = PluginsConfig()
     image_bits: Literal[16, 32] | None = None
     """Width of image1:ArrayData; by default that of the ACF's SAMPLEMODE, 16 without an ACF."""
     temperature_sensor: str = ""
@@ -301,7 +325,7 @@ class SiteConfig(_Model):
         names = [unit.name for unit in self.units]
         if twice := [name for name, count in Counter(names).items() if count > 1]:
             raise ValueError(f"two controllers have the name {twice[0]}")
-        taken = {self.names.camera, self.names.image, self.names.fits}
+        taken = set(self.names.model_dump().values())
         if len(names) > 1 and (wrong := [name for name in names if f"{name}:" in taken]):
             raise ValueError(f"a controller cannot be called {wrong[0]}, process variables are")
         if unknown := [d for d in self.detectors if d.controller not in ("", *names)]:
@@ -327,7 +351,9 @@ def load(path: str | Path) -> SiteConfig:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"not YAML: {error}", path=str(path)) from error
     site = validated({} if raw is None else raw, str(path))
-    return with_units(site, [_beside(path.parent, unit) for unit in site.units])
+    site = with_units(site, [_beside(path.parent, unit) for unit in site.units])
+    parts = {"hooks": site.hooks, "shutter": site.shutter}
+    return site.model_copy(update={name: _python_beside(path.parent, part) for name, part in parts.items()})
 
 
 def with_units(site: SiteConfig, units: Sequence[ControllerConfig]) -> SiteConfig:
@@ -338,6 +364,12 @@ def with_units(site: SiteConfig, units: Sequence[ControllerConfig]) -> SiteConfi
 
 def _beside(folder: Path, unit: ControllerConfig) -> ControllerConfig:
     return unit.model_copy(update={"acf": folder / unit.acf}) if unit.acf else unit
+
+
+def _python_beside(folder: Path, part: _Part) -> _Part:
+    """Return it with the files of its Python names looked for beside the site file."""
+    names = {key: value for key, value in part if isinstance(value, str) and ".py:" in value}
+    return part.model_copy(update={key: str(folder / value) for key, value in names.items()})
 
 
 def validated(raw: Any, path: str = "") -> SiteConfig:

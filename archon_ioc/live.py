@@ -18,6 +18,7 @@ class Live(Generic[T]):
         self._value = value
         self._version = 0
         self._waiters: list[asyncio.Future[None]] = []
+        self._followers: list[Callable[[T], None]] = []
 
     @property
     def value(self) -> T:
@@ -34,6 +35,16 @@ class Live(Generic[T]):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+        for follower in self._followers:
+            follower(value)
+
+    def follow(self, follower: Callable[[T], None]) -> None:
+        """Call ``follower`` with the value now and at each change, before anybody else can act on it.
+
+        For what must never be seen to lag behind; it must not set this value.
+        """
+        self._followers.append(follower)
+        follower(self._value)
 
     async def watch(self) -> AsyncIterator[T]:
         """Yield the current value, then the newest one after each change."""

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from archon_ioc import app
-from archon_ioc.config import ControllerConfig, DetectorConfig, HeaderConfig, NamesConfig, SiteConfig, load, validated
+from archon_ioc.config import ControllerConfig, DetectorConfig, HeaderConfig, SiteConfig, load, validated
+from archon_ioc.config_names import NamesConfig
 from archon_ioc.driver.connection import connect
 from archon_ioc.errors import ConfigError, LinkError
 from archon_ioc.protocol import commands

@@ -105,3 +105,12 @@ async def test_a_watcher_that_is_cancelled_leaves_nothing_behind() -> None:
     assert results[0] == results[2] == 1
     assert isinstance(results[1], asyncio.CancelledError)
     assert live._waiters == []
+
+
+def test_a_follower_is_never_behind() -> None:
+    live, seen = Live(0), list[int]()
+    live.follow(seen.append)
+    live.set(1)
+    live.set(1)
+    live.set(2)
+    assert seen == [0, 1, 2]
