@@ -28,6 +28,10 @@ FORBIDDEN_NAMES = {"data", "info"}
 # Where any exception may be caught, and why that hides none.
 BROAD_EXCEPTS = {
     "driver/keeper.py _keep_connected": "logged, and treated as a lost link",
+    "exposure/calling.py work": "the site's function runs in a thread; its error is raised where it is waited for",
+    "exposure/loading.py _executed": "the module is forgotten, then the exception goes on",
+    "exposure/loading.py _made": "told as a ConfigError, with its cause",
+    "exposure/loading.py _module": "told as a ConfigError, with its cause",
     "exposure/series.py _safely": "the hardware comes first, then the exception goes on",
     "exposure/shots.py _finish": "the others go on, and so does the exception",
     "exposure/publisher.py _give": "logged and shown; an image client must cost neither the file nor other clients",

@@ -15,6 +15,8 @@ from archon_ioc.errors import ArchonError, StateError
 from archon_ioc.exposure import kinds
 from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.filing import Filing
+from archon_ioc.exposure.hooking import Hooking
+from archon_ioc.exposure.hooks import Hooks
 from archon_ioc.exposure.keeping import Keeping
 from archon_ioc.exposure.ledger import Ledger
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
@@ -46,9 +48,14 @@ class Camera:
     """
 
     def __init__(
-        self, controllers: Sequence[ArchonController], site: SiteConfig, pv_shutter: PvShutter | None = None
+        self,
+        controllers: Sequence[ArchonController],
+        site: SiteConfig,
+        pv_shutter: PvShutter | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self.controllers = tuple(controllers)
+        self.hooks = hooks or Hooks()
         self._site = site
         files = default_files(site.files)
         kept = SettingsFile(site.files.state, ExposureSettings(files=files))
@@ -69,7 +76,8 @@ class Camera:
         self._keeping = Keeping(kept, self.live)
         self._shutter = Shutter(moving, pv_shutter, self.live)
         units = [Unit(controller) for controller in controllers]
-        self._shots = Shots(units, self._shutter, self.live, site.sync)
+        self._hooking = Hooking(self.hooks, self.live)
+        self._shots = Shots(units, self._shutter, self.live, self._hooking, site.sync)
         names = {detector.name for detector in site.detectors} | {unit.name for unit in site.units}
         self.user_cards = UserCards(self.live, frozenset(names))
         self.attributes = Attributes(self.live, site.header.cards, self.user_cards.cards)
@@ -131,6 +139,7 @@ class Camera:
         self._shutter.hurry()  # it has its own time once more
         await self._shutter.close_left_open()
         await self._series.publisher.stop()
+        self._hooking.stop()
         self._ledger.leave()
 
     async def _follow(self, number: int) -> None:
@@ -235,6 +244,7 @@ class Camera:
 
     async def _start(self, work: Callable[[], Coroutine[Any, Any, None]], settings: ExposureSettings) -> None:
         self._reason = self._series.publisher.problem = ""
+        self._hooking.begin_anew()
         self._is_over = False
         self._shots.begin_anew()
         # From here on a second request is refused, before anything is awaited.
@@ -366,7 +376,8 @@ class Camera:
         if self._series.pending:
             return "Integrated, the readout is pending"
         done = "Stopped, what was collected is kept" if self._shots.is_ending else "Done"
-        return f"{done}, but {problem}" if (problem := self._series.publisher.problem) else done
+        problem = self._hooking.problem or self._series.publisher.problem
+        return f"{done}, but {problem}" if problem else done
 
     def _acquired(self, task: asyncio.Task[None]) -> None:
         """Whatever happened: the next acquisition can begin."""

@@ -51,6 +51,8 @@ class FileSet:
     problem: str = ""
     settle: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict[str, Callable[[], Awaitable[None]]])
     """What is to be done when they are on disk, by controller."""
+    tell: Callable[["FileSet"], None] | None = None
+    """Is called with this set each time when the files of a controller are on disk."""
 
     @property
     def unwritten(self) -> list[Exposure]:
@@ -66,6 +68,8 @@ class FileSet:
         self.names[controller] = names
         if settle := self.settle.pop(controller, None):
             await settle()
+        if self.tell:
+            self.tell(self)
 
 
 class Filing:

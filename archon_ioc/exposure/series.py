@@ -45,6 +45,8 @@ class Series:
         self._live = live
         self._site = site
         self._backlog = Backlog()
+        self._hooking = shots.hooking
+        self._unfiled: dict[int, tuple[ExposureSettings, FileSet]] = {}  # images whose files are not all there
         self.at_rest = asyncio.Event()
         """Set when the scripts of an acquisition that is cut short are stopped, as far as possible."""
         self._pending: tuple[_Image, Integrated] | None = None
@@ -129,9 +131,11 @@ class Series:
 
     async def _safely(self, work: Coroutine[Any, Any, None], settings: ExposureSettings) -> None:
         self.at_rest.clear()
+        self._unfiled.clear()
         try:
             await work
             await self._backlog.empty()
+            await self._hooking.settled()
             if settings.array_callbacks:
                 await self.publisher.until_at_most(0 if settings.wait_for_plugins else 1)
         except BaseException as error:  # also cancellation: the hardware comes first
@@ -143,11 +147,13 @@ class Series:
                 await self._save_all_the_same(error)
             finally:
                 await self._ledger.close(error, self._stopped)
+                self._process_parts()
             raise
         await self._ledger.close()
 
     async def _integrate(self, settings: ExposureSettings) -> None:
         image = self._new_image(settings)
+        await self._announce(image)
         done = await self._shots.expose(settings, image.account)
         enter(self._live, Phase.PENDING)
         await image.account.hold(done.light)
@@ -155,7 +161,8 @@ class Series:
 
     async def _read(self, image: "_Image", done: Integrated) -> None:
         await image.account.demand()
-        await self._shots.read(done, image.account, partial(self._collected, image))
+        async with self._hooking.during_readout(self._hooking.call(image.settings, image.files)):
+            await self._shots.read(done, image.account, partial(self._collected, image))
         self._pending = None
 
     async def _take_all(self, settings: ExposureSettings) -> None:
@@ -176,7 +183,29 @@ class Series:
     def _new_image(self, settings: ExposureSettings, files: FileSet | None = None) -> "_Image":
         files = files or FileSet()
         account = Account(self._ledger, files, settings, self._attributes.cards())
+        files.tell = partial(self._filed, settings)
+        if self._filing.settings.auto_save:
+            self._unfiled[id(files)] = settings, files
         return _Image(settings, tuple(unit.name for unit in self._shots.units), files, account)
+
+    async def _announce(self, image: "_Image") -> None:
+        """Let the site's code prepare an image, or refuse it, before anything is done for it."""
+        if self._state.phase is not Phase.PREPARING:  # the first image finds it so
+            enter(self._live, Phase.PREPARING)
+        await self._hooking.pre_expose(self._hooking.call(image.settings, image.files))
+
+    def _filed(self, settings: ExposureSettings, files: FileSet) -> None:
+        """Give an image whose files are all there to the site's code."""
+        if files.names.keys() >= {unit.name for unit in self._shots.units}:
+            self._unfiled.pop(id(files), None)
+            self._hooking.post_process(self._hooking.call(settings, files))
+
+    def _process_parts(self) -> None:
+        """Give images to the site's code that some controllers have failed to complete."""
+        for settings, files in self._unfiled.values():
+            if files.names:
+                self._hooking.post_process(self._hooking.call(settings, files))
+        self._unfiled.clear()
 
     async def _save_all_the_same(self, error: BaseException) -> None:
         """Wait for what is being saved, after an error."""
@@ -187,6 +216,7 @@ class Series:
             raise
 
     async def _expose(self, image: "_Image") -> None:
+        await self._announce(image)
         update(self._live, exposures_done=0)
         for number in range(1, image.settings.num_exposures + 1):
             try:

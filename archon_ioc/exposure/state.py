@@ -86,6 +86,7 @@ class CameraState:
     quick_look: tuple[Amplifier, ...] = ()
     exposure_types: Mapping[str, ExposureTypeConfig] = field(default_factory=lambda: BUILT_IN_TYPES)
     auto_flush: int = 2  # as configured
+    hook_problem: str = ""  # what the site's own code did wrong in this acquisition
 
     @property
     def controller(self) -> ControllerState:
