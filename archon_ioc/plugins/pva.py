@@ -1,0 +1,84 @@
+"""Pva1: gives images to the PVAccess server, NDPluginPva; of many in a short time the last."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+
+from archon_ioc.errors import InputError
+from archon_ioc.plugins.codec import CODECS, is_available
+from archon_ioc.plugins.ndarray import DATA_TYPES, Dimension, Geometry, NDArray
+from archon_ioc.plugins.plugin import Plugin, PluginState
+
+PostImage = Callable[[NDArray, str], int]
+"""Shows an image, compressed by a codec, and returns the bytes that are sent; blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class PvaSettings:
+    """What clients set: ``codec`` is one of `CODECS`."""
+
+    codec: str = ""
+
+    def changed(self, codec: str) -> Self:
+        """Return other settings.
+
+        Raises:
+            InputError: if the codec is not installed.
+        """
+        if codec not in CODECS or not is_available(codec):
+            raise InputError(f"the codec {codec!r} is not available here; install archon-ioc[pva,codecs]")
+        return replace(self, codec=codec)
+
+
+@dataclass(frozen=True, slots=True)
+class PvaState(PluginState):
+    """``sent_bytes`` are those of the last image as it is sent."""
+
+    pva: PvaSettings = field(default_factory=PvaSettings)
+    sent_bytes: int = 0
+
+    @property
+    def compression_factor(self) -> float:
+        """How many times smaller the last image is sent than it is."""
+        whole = self.array.geometry.byte_count
+        return whole / self.sent_bytes if self.sent_bytes else 1.0
+
+
+class PvaPlugin(Plugin[PvaState]):
+    """Shows each image, in its own thread; before the first one zeros, so that viewers know the shape."""
+
+    plugin_type = "NDPluginPva"
+    keeps_newest = True
+    kept = ("settings", "pva")
+
+    def __init__(self, name: str, post: PostImage) -> None:
+        super().__init__(name, PvaState())
+        self._post = post
+
+    async def run(self) -> None:
+        """Show zeros as soon as the shape is known, then images until cancelled."""
+        state = await self.live.until(lambda state: state.queued > 0 or state.array.geometry.byte_count > 0)
+        if not state.queued:
+            await self.in_thread(self._post, _zeros(state.array.geometry), state.pva.codec)
+        await super().run()
+
+    async def process(self, array: NDArray) -> NDArray | None:
+        """Show it."""
+        sent = await self.in_thread(self._post, array, self.state.pva.codec)
+        self.update(sent_bytes=sent)
+        return array
+
+    def set_codec(self, codec: str) -> None:
+        """Compress images from now on.
+
+        Raises:
+            InputError: if the codec is not installed.
+        """
+        self.update(pva=self.state.pva.changed(codec))
+
+
+def _zeros(geometry: Geometry) -> NDArray:
+    pixels = np.zeros((geometry.height, geometry.width), DATA_TYPES[geometry.data_type])
+    return NDArray(pixels, 0, 0.0, 0.0, (Dimension(geometry.width), Dimension(geometry.height)))
