@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from archon_ioc.errors import InputError
@@ -19,6 +20,7 @@ class Chain:
         self._ports = {port.name: port for port in (self.camera, *(plugin.port for plugin in plugins))}
         for plugin in plugins:
             self.connect(plugin, plugin.state.settings.array_port or camera_port)
+            plugin.connect = partial(self.connect, plugin)
 
     async def run(self) -> None:
         """Let all plugins work until cancelled."""

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 from archon_ioc.errors import ArchonError, InputError
 from archon_ioc.live import Live
@@ -34,6 +35,20 @@ class PluginSettings:
     is_sorted: bool = False
     sort_seconds: float = 0.1
     sort_size: int = 20
+
+    def changed(self, **changes: Any) -> Self:
+        """Return a copy with other values.
+
+        Raises:
+            InputError: if a value makes no sense.
+        """
+        new = replace(self, **changes)
+        times = new.min_callback_seconds, new.max_byte_rate, new.sort_seconds
+        if not all(0 <= time < math.inf for time in times):
+            raise InputError("a time or a rate is a number from 0 on")
+        if min(new.queue_size, new.sort_size) < 1:
+            raise InputError("a queue has room for at least one image")
+        return new
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +103,19 @@ class Plugin(Generic[S]):
     """Whether a full queue drops its oldest array instead of the one that comes."""
     memory_limit = 1 << 30
     """Bytes of arrays that may wait in the queue; two may in any case."""
+    kept: tuple[str, ...] = ("settings",)
+    """Fields of the state that are kept over restarts: frozen dataclasses of plain values, with a method ``changed``
+    like that of `PluginSettings`. Never what captures by itself."""
 
     def __init__(self, name: str, state: S) -> None:
         self.live: Live[S] = Live(state)
         self.port = Port(name)
         self.tell: Callable[[str], None] = log.error
-        """Called with what went wrong."""
+        """Called with what went wrong, or was refused."""
+        self.forget: Callable[[], None] = lambda: None
+        """Called when something was accepted: a refusal is no longer what happened last."""
+        self.connect: Callable[[str], None] = self._alone
+        """Called with the name of the port whose arrays are wanted; a chain replaces it."""
         self._queue: deque[NDArray] = deque()
         self._changed = asyncio.Condition()
         self._turn = asyncio.Lock()
@@ -180,8 +202,20 @@ class Plugin(Generic[S]):
         self.live.set(replace(self.state, **changes))
 
     def change(self, **settings: object) -> None:
-        """Change settings."""
-        self.update(settings=replace(self.state.settings, **settings))
+        """Change settings.
+
+        Raises:
+            InputError: if a value makes no sense.
+        """
+        self.update(settings=self.state.settings.changed(**settings))
+
+    def refused(self, message: str) -> None:
+        """Tell why something that a client wanted could not be done."""
+        self.tell(f"{self.name}: {message}")
+
+    def accepted(self) -> None:
+        """Something that a client wanted could be done."""
+        self.forget()
 
     async def in_thread(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what ``work`` returns, done in the thread of this plugin."""
@@ -207,12 +241,13 @@ class Plugin(Generic[S]):
             try:
                 result = await self.process(array)
             except ArchonError as error:
-                self.tell(f"{self.name}: {error}")
+                log.error("%s: %s", self.name, error)
+                self.refused(str(error))
                 return
             except Exception as error:
                 # One plugin's bug must cost neither the exposure nor the other plugins.
                 log.exception("%s cannot process array %d", self.name, array.unique_id)
-                self.tell(f"{self.name}: internal error: {error!r}")
+                self.refused(f"internal error: {error!r}")
                 return
             self.update(execution_ms=1000 * (time.perf_counter() - began))
             if result is not None:
@@ -222,6 +257,9 @@ class Plugin(Generic[S]):
         self.update(array=self.state.array.of(result))
         if self.state.settings.array_callbacks:
             await self.port.send(result)
+
+    def _alone(self, port: str) -> None:
+        raise InputError(f"there is no port {port}")
 
     def _is_due(self, settings: PluginSettings) -> bool:
         now = time.monotonic()
