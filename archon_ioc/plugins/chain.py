@@ -1,6 +1,7 @@
 """Chain: the camera's port and the plugins behind it, wired by the names of their ports."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,9 +18,10 @@ class Chain:
     def __init__(self, camera_port: str, plugins: Sequence[Plugin[Any]]) -> None:
         self.camera = Port(camera_port)
         self.plugins = tuple(plugins)
-        self._ports = {port.name: port for port in (self.camera, *(plugin.port for plugin in plugins))}
+        self._ports = {camera_port: (self.camera,)} | {plugin.name: plugin.ports for plugin in plugins}
         for plugin in plugins:
-            self.connect(plugin, plugin.state.settings.array_port or camera_port)
+            settings = plugin.state.settings
+            self.connect(plugin, settings.array_port or camera_port, settings.array_address)
             plugin.connect = partial(self.connect, plugin)
 
     async def run(self) -> None:
@@ -29,22 +31,25 @@ class Chain:
                 tasks.create_task(plugin.run(), name=f"plugin {plugin.name}")
             tasks.create_task(self._measure_rates(), name="plugin rates")
 
-    def connect(self, plugin: Plugin[Any], name: str) -> None:
-        """Let a plugin take its arrays from another port: NDArrayPort.
+    def connect(self, plugin: Plugin[Any], name: str, address: int = 0) -> None:
+        """Let a plugin take its arrays from another port: NDArrayPort and NDArrayAddress.
 
         Raises:
             InputError: if there is no such port, or the plugin would feed itself.
         """
         if name not in self._ports:
             raise InputError(f"there is no port {name}; there are {', '.join(self._ports)}")
-        if self._is_fed_by(self._ports[name], plugin):
+        if not 0 <= address < len(self._ports[name]):
+            raise InputError(f"{name} has no address {address}, the last one is {len(self._ports[name]) - 1}")
+        source = self._ports[name][address]
+        if self._is_fed_by(source, plugin):
             raise InputError(f"{plugin.name} would feed itself through {name}")
-        for port in self._ports.values():
+        for port in itertools.chain(*self._ports.values()):
             if plugin in port.behind:
                 port.behind.remove(plugin)
-        self._ports[name].behind.append(plugin)
-        plugin.change(array_port=name)
-        plugin.prime(self._ports[name].geometry)
+        source.behind.append(plugin)
+        plugin.change(array_port=name, array_address=address)
+        plugin.prime(source.geometry)
 
     async def send(self, array: NDArray) -> None:
         """Give an array of the camera to the plugins; waits where a file plugin has no room."""
@@ -68,7 +73,7 @@ class Chain:
 
     def _is_fed_by(self, port: Port, plugin: Plugin[Any]) -> bool:
         """Whether what comes out of the plugin reaches the port."""
-        return port is plugin.port or any(self._is_fed_by(port, one) for one in plugin.port.behind)
+        return port in plugin.ports or any(self._is_fed_by(port, one) for own in plugin.ports for one in own.behind)
 
     async def _measure_rates(self) -> None:
         seen = dict.fromkeys((plugin.name for plugin in self.plugins), 0)

@@ -110,12 +110,14 @@ class Plugin(Generic[S]):
     def __init__(self, name: str, state: S) -> None:
         self.live: Live[S] = Live(state)
         self.port = Port(name)
+        self.ports = (self.port,)
+        """By address; all but the first are for what is no image."""
         self.tell: Callable[[str], None] = log.error
         """Called with what went wrong, or was refused."""
         self.forget: Callable[[], None] = lambda: None
         """Called when something was accepted: a refusal is no longer what happened last."""
-        self.connect: Callable[[str], None] = self._alone
-        """Called with the name of the port whose arrays are wanted; a chain replaces it."""
+        self.connect: Callable[..., None] = self._alone
+        """Called with name and address of the port whose arrays are wanted; a chain replaces it."""
         self._queue: deque[NDArray] = deque()
         self._changed = asyncio.Condition()
         self._turn = asyncio.Lock()
@@ -258,8 +260,8 @@ class Plugin(Generic[S]):
         if self.state.settings.array_callbacks:
             await self.port.send(result)
 
-    def _alone(self, port: str) -> None:
-        raise InputError(f"there is no port {port}")
+    def _alone(self, port: str, address: int = 0) -> None:
+        raise InputError(f"there is no port {port}, address {address}")
 
     def _is_due(self, settings: PluginSettings) -> bool:
         now = time.monotonic()

@@ -6,7 +6,7 @@ import pytest
 
 from archon_ioc.errors import InputError
 from archon_ioc.plugins.chain import Chain
-from archon_ioc.plugins.plugin import Plugin, PluginState
+from archon_ioc.plugins.plugin import Plugin, PluginState, Port
 from tests.plugins.arrays import array
 
 
@@ -33,6 +33,22 @@ def test_a_plugin_may_be_moved_but_never_feed_itself() -> None:
     with pytest.raises(InputError, match="no port NOWHERE; there are CAM, ONE"):
         chain.connect(one, "NOWHERE")
     assert one.state.settings.array_port == "CAM"
+
+
+def test_a_plugin_may_have_more_ports_than_one() -> None:
+    one, two, three = plugins("ONE", "TWO", "THREE")
+    one.ports = (one.port, Port("ONE"))
+    chain = Chain("CAM", (one, two, three))
+    chain.connect(two, "ONE", 1)
+    assert (one.ports[0].behind, one.ports[1].behind) == ([], [two])
+    assert (two.state.settings.array_port, two.state.settings.array_address) == ("ONE", 1)
+    chain.connect(three, "TWO")
+    with pytest.raises(InputError, match="feed itself"):
+        chain.connect(one, "THREE")
+    with pytest.raises(InputError, match="TWO has no address 1, the last one is 0"):
+        chain.connect(three, "TWO", 1)
+    chain.connect(two, "CAM")
+    assert one.ports[1].behind == []
 
 
 async def test_rates_are_measured(running: Any) -> None:
