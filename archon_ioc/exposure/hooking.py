@@ -102,6 +102,7 @@ class Hooking:
             return
         running = self._start(name, hook, call)
         try:
+            await asyncio.sleep(0)  # it is called also where there is nothing to go along with for long
             yield
         finally:
             running.end()

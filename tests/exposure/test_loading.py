@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from archon_ioc.config import HooksConfig, load
+from archon_ioc.config import HooksConfig, SiteConfig, load
 from archon_ioc.errors import ConfigError
 from archon_ioc.exposure.loading import check_hooks, hooks_of, imported, shutter_of
 
@@ -118,8 +118,6 @@ def test_a_shutter_is_an_object_or_a_class_that_makes_one(sites: Sites, name: st
 
 
 def test_a_site_without_one() -> None:
-    from archon_ioc.config import SiteConfig
-
     assert shutter_of(SiteConfig()) is None
 
 
