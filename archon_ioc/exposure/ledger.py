@@ -175,8 +175,9 @@ class Account:
         self.files = files
         self.is_waiting = False
         """The charge stays on the CCD when its acquisition is over."""
+        self.settings = settings
+        """How the image is taken."""
         self._ledger = ledger
-        self._settings = settings
         self._cards = cards
         self._entries: dict[str, Entry] = {}  # by controller
 
@@ -218,10 +219,10 @@ class Account:
             controller=Snapshot.of(unit.state),
             before=unit.start,
             seconds=seconds,
-            settings=self._settings,
+            settings=self.settings,
             naming=naming,
             pause=moments.pause_of(unit.state),
-            triggered=self._settings.trigger_mode is TriggerMode.EXTERNAL,
+            triggered=self.settings.trigger_mode is TriggerMode.EXTERNAL,
             cards=self._cards,
         )
 

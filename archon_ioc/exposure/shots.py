@@ -105,8 +105,7 @@ class Shots:
         done = await self.expose(settings, account)
         if settings.readout_delay:
             await self.hold(settings.readout_delay)
-        async with self.hooking.during_readout(self.hooking.call(settings, account.files)):
-            await self.read(done, account, collected)
+        await self.read(done, account, collected)
 
     async def expose(self, settings: ExposureSettings, account: Account) -> "Integrated":
         """Integrate once, for `read`. If this fails or is cancelled, call `stop`.
@@ -141,7 +140,10 @@ class Shots:
         waiting = await self._read_early() if done.waits else set[str]()
         self._stages = {unit.name: Phase.READING for unit in self.units}
         enter(self._live, Phase.READING)
-        await self._each(lambda unit: self._finish(unit, replace(done, waits=unit.name in waiting), account, collected))
+        async with self.hooking.during_readout(self.hooking.call(account.settings, account.files)):
+            await self._each(
+                lambda unit: self._finish(unit, replace(done, waits=unit.name in waiting), account, collected)
+            )
 
     @property
     def is_ending(self) -> bool:
