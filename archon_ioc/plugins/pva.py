@@ -61,13 +61,12 @@ class PvaPlugin(Plugin[PvaState]):
         """Show zeros as soon as the shape is known, then images until cancelled."""
         state = await self.live.until(lambda state: state.queued > 0 or state.array.geometry.byte_count > 0)
         if not state.queued:
-            await self.in_thread(self._post, _zeros(state.array.geometry), state.pva.codec)
+            await self._show(_zeros(state.array.geometry))
         await super().run()
 
     async def process(self, array: NDArray) -> NDArray | None:
         """Show it."""
-        sent = await self.in_thread(self._post, array, self.state.pva.codec)
-        self.update(sent_bytes=sent)
+        await self._show(array)
         return array
 
     def set_codec(self, codec: str) -> None:
@@ -77,6 +76,9 @@ class PvaPlugin(Plugin[PvaState]):
             InputError: if the codec is not installed.
         """
         self.update(pva=self.state.pva.changed(codec))
+
+    async def _show(self, array: NDArray) -> None:
+        self.update(sent_bytes=await self.in_thread(self._post, array, self.state.pva.codec))
 
 
 def _zeros(geometry: Geometry) -> NDArray:

@@ -25,8 +25,9 @@ async def test_zeros_are_shown_before_the_first_image(running: Any) -> None:
     screen = Screen()
     plugin = PvaPlugin("PVA1", screen.post)
     async with running(plugin) as chain:
-        chain.prime(Geometry(6, 4))
         plugin.set_codec("lz4")
+        chain.prime(Geometry(6, 4))
+        await plugin.live.until(lambda state: state.sent_bytes > 0, 5)
         await chain.send(array(3))
         await chain.settled()
     assert screen.shown == [(0, (4, 6), "lz4"), (3, (4, 6), "lz4")]
