@@ -17,11 +17,12 @@ from typing import Any
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.taps import place
 from archon_ioc.config import SiteConfig, with_units
-from archon_ioc.driver.controller import ArchonController
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.errors import ConfigError, LinkError
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.cards import check_site
+from archon_ioc.exposure.loading import check_hooks, hooks_of, shutter_of
+from archon_ioc.exposure.opening import make_controllers
 from archon_ioc.exposure.operations import Operations
 from archon_ioc.exposure.picture import Exposure
 from archon_ioc.exposure.state import CameraState
@@ -99,8 +100,8 @@ def join(site: SiteConfig) -> Ioc:
     if missing := [unit.name for unit in site.units if not unit.host]:
         where = "controller.host in the site file, --host, or --simulate"
         raise ConfigError(f"a controller has no address: {', '.join(missing)}; give {where}")
-    shutter = PvShutter(site.shutter) if site.shutter.open_pv and site.shutter.close_pv else None
-    camera = Camera(make_controllers(site), site, shutter)
+    by_pvs = PvShutter(site.shutter) if site.shutter.open_pv and site.shutter.close_pv else None
+    camera = Camera(make_controllers(site), site, shutter_of(site) or by_pvs, hooks_of(site.hooks))
     state = Live(IocState(started=_now(), process_id=os.getpid(), host=platform.node()[:39]))
     tables = _tables(site, camera, state, pixels)
     camera.attributes.source = OwnPvs(site.prefix, tables)
@@ -115,18 +116,16 @@ def join(site: SiteConfig) -> Ioc:
     return Ioc(site, camera, server, state)
 
 
-def make_controllers(site: SiteConfig) -> tuple[ArchonController, ...]:
-    """Return the site's controllers, not connected yet; the first one leads."""
-    return tuple(ArchonController(unit.host, unit.port, config=unit, script=site.script) for unit in site.units)
-
-
 def check(site: SiteConfig) -> Pixels:
     """Check what the site file says against its ACFs, and return what an image record must hold.
 
+    The site's own code is imported.
+
     Raises:
-        ConfigError: if the ACF cannot be read, or CCDs or header cards cannot be right.
+        ConfigError: if the ACF cannot be read, CCDs or header cards cannot be right, or a hook cannot be called.
     """
     check_site(site)
+    check_hooks(site)
     found = {unit.name: Acf.read(unit.acf) for unit in site.units if unit.acf}
     for name, acf in found.items():
         if detectors := site.detectors_of(name):

@@ -1,22 +1,18 @@
 """The command line, called as a user does."""
 
 import asyncio
-import json
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from astropy.io import fits
 from click.testing import CliRunner, Result
 
 from archon_ioc import __version__
 from archon_ioc.acf.file import Acf
 from archon_ioc.app import demo_acf
 from archon_ioc.cli import main
-from archon_ioc.sim.answers import Answer
 from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.server import SimServer
 
@@ -109,126 +105,3 @@ async def test_talk_tells_a_rejection(sim: SimServer) -> None:
     result = await run("talk", "127.0.0.1", "--port", str(sim.port), "POWERON")
     assert result.returncode == 1
     assert "rejected 'POWERON'" in result.stderr
-
-
-async def test_expose_writes_a_file_without_epics(sim: SimServer, tmp_path: Path) -> None:
-    where = ("--host", "127.0.0.1", "--port", str(sim.port), "--acf", str(demo_acf()), "--data-dir", str(tmp_path))
-    result = await run("expose", "--seconds", "0.1", "--dark", *where)
-    assert result.returncode == 1, "nothing is powered by itself"
-    assert "CCD power is NOT_CONFIGURED" in result.stderr
-    result = await run("expose", "--seconds", "0.1", "--dark", "--power-on", *where)
-    assert result.returncode == 0, result.stderr
-    header = fits.getheader(result.stdout.strip())
-    assert (header["IMAGETYP"], header["EXPTIME"]) == ("dark", 0.1)
-
-
-async def test_expose_takes_several_of_a_type_with_their_darks(sim: SimServer, tmp_path: Path) -> None:
-    where = ("--host", "127.0.0.1", "--port", str(sim.port), "--acf", str(demo_acf()), "--data-dir", str(tmp_path))
-    wanted = ("--seconds", "0.1", "--type", "arc", "--count", "2", "--with-dark")
-    result = await run("expose", *wanted, "--power-on", *where)
-    assert result.returncode == 0, result.stderr
-    headers = [fits.getheader(name) for name in result.stdout.split()]
-    assert [(header["IMAGETYP"], header["EXPTIME"]) for header in headers] == [("arc", 0.1), ("dark", 0.1)] * 2
-    result = await run("expose", "--type", "comet", *where)
-    assert result.returncode == 1
-    assert "no exposure type 'comet'" in result.stderr
-
-
-async def test_expose_changes_nothing_that_is_kept(sim: SimServer, tmp_path: Path) -> None:
-    kept = tmp_path / "state" / "settings.json"
-    kept.parent.mkdir()
-    kept.write_text(
-        json.dumps({"seconds": 7.0, "image_mode": 2, "readout": False, "files": {"number": 5, "auto_save": False}})
-    )
-    where = ("--host", "127.0.0.1", "--port", str(sim.port), "--acf", str(demo_acf()), "--data-dir", str(tmp_path))
-    result = await run("expose", "--seconds", "0.1", "--dark", "--power-on", *where)
-    assert result.returncode == 0, result.stderr
-    assert fits.getheader(result.stdout.strip())["IMAGETYP"] == "dark"
-    assert json.loads(kept.read_text()) == {
-        "seconds": 7.0, "image_mode": 2, "readout": False, "files": {"number": 6, "auto_save": False},
-    }  # fmt: skip
-
-
-async def test_expose_with_several_controllers_prints_all_files(tmp_path: Path) -> None:
-    site = tmp_path / "site.yaml"
-    site.write_text("controllers: [{name: b1}, {name: r1}]")
-    options = ("--config", str(site), "--simulate", "--data-dir", str(tmp_path / "data"))
-    result = await run("expose", "--seconds", "0.1", *options)
-    assert result.returncode == 0, result.stderr
-    assert [fits.getheader(name)["SPEC"] for name in result.stdout.split()] == ["b1", "r1"]
-
-
-def test_options_for_one_controller_do_not_choose_among_several(tmp_path: Path) -> None:
-    site = tmp_path / "site.yaml"
-    site.write_text("controllers: [{name: b1}, {name: r1}]")
-    result = call("expose", "--config", str(site), "--host", "127.0.0.1")
-    assert result.exit_code != 0
-    assert "for a single controller" in result.output
-
-
-async def test_expose_without_a_controller_says_so(tmp_path: Path) -> None:
-    result = await run("expose", "--host", "127.0.0.1", "--port", "9", "--data-dir", str(tmp_path))
-    assert result.returncode == 1
-    assert "cannot connect to 127.0.0.1:9" in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-class Watched(SimArchon):
-    """A simulated controller that says when it is told something."""
-
-    def __init__(self, *awaited: str) -> None:
-        self.told = {word: asyncio.Event() for word in awaited}
-        super().__init__(Acf.read(demo_acf()), applied=True, now=-10.0)
-        self.handle("POWERON", -10.0)
-
-    def handle(self, command: str, now: float) -> Answer:
-        for word, event in self.told.items():
-            if command.startswith(word):
-                event.set()
-        return super().handle(command, now)
-
-
-async def test_expose_leaves_the_detector_safe_however_often_it_is_stopped(tmp_path: Path) -> None:
-    device = Watched("RELEASETIMING", "FASTLOADPARAM", "RESETTIMING")
-    async with SimServer(device, speed=1.0) as sim, asyncio.timeout(30):
-        where = ("--host", "127.0.0.1", "--port", str(sim.port), "--data-dir", str(tmp_path))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "archon_ioc", "expose", "--seconds", "100", *where, stderr=subprocess.DEVNULL
-        )
-        await device.told["RELEASETIMING"].wait()
-        device.told["FASTLOADPARAM"].clear()
-        sim.faults.delay_reply, sim.faults.delay_seconds = "FASTLOADPARAM", 0.5
-        process.send_signal(signal.SIGINT)
-        await device.told["FASTLOADPARAM"].wait()
-        process.send_signal(signal.SIGINT)
-        await process.wait()
-    assert device.told["RESETTIMING"].is_set(), "it integrates on"
-
-
-async def test_recover_writes_what_a_program_that_was_killed_has_left(sim: SimServer, tmp_path: Path) -> None:
-    """Killed in its fetch, which takes long: the frame is still in the controller."""
-    site = tmp_path / "site.yaml"
-    site.write_text(f"controller: {{host: 127.0.0.1, port: {sim.port}, acf: {demo_acf()}}}\n")
-    options = ("--config", str(site), "--log-level", "warning")
-    sim.faults.drop_link_after_blocks = 1
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "archon_ioc", "expose", "--power-on", "--seconds", "0.1", *options, cwd=tmp_path
-    )
-    journal = tmp_path / "state" / "journal"
-    async with asyncio.timeout(30):
-        # Another process writes it.
-        while not any('"complete": true' in path.read_text() for path in journal.glob("2*.json")):  # noqa: ASYNC110
-            await asyncio.sleep(0)
-    process.kill()
-    await process.wait()
-    assert list((tmp_path / "data").glob("*.fits")) == []
-    result = await run("recover", *options, folder=tmp_path)
-    assert (result.returncode, result.stdout.splitlines()) == (0, [f"{tmp_path}/data/archon_0001.fits"]), result.stderr
-    assert fits.getval(tmp_path / "data" / "archon_0001.fits", "ARCHFRAM") == 1
-    assert "nothing is pending" in (await run("recover", *options, folder=tmp_path)).stdout
-
-
-def test_recover_wants_a_real_controller() -> None:
-    result = call("recover", "--simulate")
-    assert result.exit_code == 2
-    assert "has no frames" in result.output

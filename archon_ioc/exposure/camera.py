@@ -132,8 +132,7 @@ class Camera:
         self._ledger.is_ending = True
         self._shots.hurry()
         self._shutter.hurry()
-        if not self._is_busy:
-            self._series.leave()
+        self._series.leave()
         await self.abort("aborted: the program stops")
         await self._shots.stop()
         self._shutter.hurry()  # it has its own time once more
@@ -237,8 +236,10 @@ class Camera:
             StateError: if there is no such thing.
             ArchonError: if it failed.
         """
-        pending = self._series.pending
-        if self._is_busy or pending is None:
+        if not (self._is_busy or self._series.pending):
+            async with self._turn:
+                await self.recovery.catch_up()  # an earlier program may have left one
+        if self._is_busy or not (pending := self._series.pending):
             raise StateError(f"there is no readout pending, the camera is {self.state.phase.value}")
         await self._start(self._read, pending)
 
