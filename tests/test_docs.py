@@ -2,17 +2,24 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 import yaml
+from astropy.io import fits
 from pydantic import BaseModel
 
+from archon_ioc.acf.file import Acf
+from archon_ioc.app import demo_acf
 from archon_ioc.cli import main
-from archon_ioc.config import SiteConfig
+from archon_ioc.config import SiteConfig, load
 from archon_ioc.export.files import CAMERA_TABLES, CONTROLLER_TABLES
+from archon_ioc.exposure.opening import open_camera
+from archon_ioc.sim.device import SimArchon
+from archon_ioc.sim.server import SimServer
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -41,6 +48,41 @@ def test_site_files_in_examples_are_right(page: Path) -> None:
 def test_python_in_examples_is_python(page: Path) -> None:
     for text in blocks(page, "python"):
         compile(text, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+async def execute(text: str, **names: Any) -> dict[str, Any]:
+    """Execute an example, and return the names that it has then."""
+    await eval(compile(text, "example", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
+    return names
+
+
+@pytest.fixture
+async def site_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
+    """A site file in the current folder, of a simulated controller that is ready."""
+    device = SimArchon(Acf.read(demo_acf()), applied=True, now=-10.0)
+    device.handle("POWERON", -10.0)
+    async with SimServer(device, speed=50.0) as sim:
+        (tmp_path / "site.yaml").write_text(f"controller: {{host: 127.0.0.1, port: {sim.port}}}\nfiles: {{path: .}}\n")
+        monkeypatch.chdir(tmp_path)
+        yield tmp_path / "site.yaml"
+
+
+async def test_the_examples_of_the_library_work(site_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    controller, camera = (text for text in blocks(ROOT / "README.md", "python") if "async with" in text)
+    port = load(site_file).controller.port
+    here = controller.replace('"10.0.0.2"', f'"127.0.0.1", {port}').replace('"ccd.acf"', repr(str(demo_acf())))
+    names = await execute(here.replace("1.5", "0.1"))
+    assert names["frame"].info.height == 1056
+    await execute(camera)
+    (file,) = ast.literal_eval(capsys.readouterr().out)
+    assert fits.getval(file, "EXPTIME") == 1.5
+
+
+async def test_the_example_of_exposures_works(site_file: Path) -> None:
+    (text,) = blocks(DOCS / "how-to" / "exposures.md", "python")
+    async with open_camera(load(site_file)) as camera:
+        await execute(text.replace("10.0", "0.1"), camera=camera)
+    assert len(list(site_file.parent.glob("*.fits"))) == 2
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
