@@ -8,7 +8,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,18 +24,24 @@ from archon_ioc.exposure.cards import check_site
 from archon_ioc.exposure.loading import check_hooks, hooks_of, shutter_of
 from archon_ioc.exposure.opening import make_controllers
 from archon_ioc.exposure.operations import Operations
-from archon_ioc.exposure.picture import Exposure
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.image import geometry
 from archon_ioc.live import Live
-from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
+from archon_ioc.plugins.chain import Chain
+from archon_ioc.plugins.feed import Feed
+from archon_ioc.plugins.ndarray import NDArray
+from archon_ioc.plugins.standard_arrays import StandardArrays
+from archon_ioc.pvs.camera_rows import CAMERA_PORT, CAMERA_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS, IocState
+from archon_ioc.pvs.detector import Part, build_plugins
 from archon_ioc.pvs.exposure_rows import EXPOSURE_ROWS
 from archon_ioc.pvs.file_rows import FITS_ROWS
+from archon_ioc.pvs.image_rows import ARRAY_DATA
+from archon_ioc.pvs.pool_rows import POOL_ROWS
 from archon_ioc.pvs.quicklook_rows import QUICK_LOOK_ROWS
 from archon_ioc.pvs.recovery_rows import RECOVERY_ROWS
 from archon_ioc.pvs.render import Table
-from archon_ioc.pvs.row import Pixels, Pv
+from archon_ioc.pvs.row import Pixels
 from archon_ioc.pvs.shared_rows import own_rows, shared_rows
 from archon_ioc.pvs.source import OwnPvs
 from archon_ioc.pvs.window_rows import WINDOW_MODE_ROWS, WINDOW_ROWS
@@ -59,6 +65,7 @@ class Ioc:
 
     site: SiteConfig
     camera: Camera
+    feed: Feed
     server: CaServer
     state: Live[IocState]
 
@@ -73,6 +80,7 @@ class Ioc:
                 hardware.create_task(controller.run(), name=f"controller {controller.name}")
             async with asyncio.TaskGroup() as engine:
                 engine.create_task(self.camera.run(), name="camera")
+                engine.create_task(self.feed.run(), name="plugins")
                 async with asyncio.TaskGroup() as servers:
                     servers.create_task(self.server.run(), name="CA server")
                     servers.create_task(self.beat(), name="heartbeat")
@@ -103,17 +111,23 @@ def join(site: SiteConfig) -> Ioc:
     by_pvs = PvShutter(site.shutter) if site.shutter.open_pv and site.shutter.close_pv else None
     camera = Camera(make_controllers(site), site, shutter_of(site) or by_pvs, hooks_of(site.hooks))
     state = Live(IocState(started=_now(), process_id=os.getpid(), host=platform.node()[:39]))
-    tables = _tables(site, camera, state, pixels)
+    parts = build_plugins(site, pixels)
+    chain = Chain(CAMERA_PORT, [part.plugin for part in parts])
+    feed = Feed(camera, chain, site.plugins.memory_mb * (1 << 20))
+    tables = [*_plugin_tables(parts), *_tables(site, feed, camera, state)]
     camera.attributes.source = OwnPvs(site.prefix, tables)
     server = CaServer(site.prefix, tables)
-    name = f"{site.names.image}ArrayData"
+    for part in parts:
+        if isinstance(part.plugin, StandardArrays):
+            part.plugin.show = _show_in(server, f"{part.prefix}{ARRAY_DATA}")
+    return Ioc(site, camera, feed, server, state)
 
-    async def show(exposure: Exposure) -> None:
-        if exposure.settings.image_callbacks:
-            await server.publish_image(name, exposure.picture, exposure.timestamp)
 
-    camera.sinks.append(show)
-    return Ioc(site, camera, server, state)
+def _show_in(server: CaServer, name: str) -> Callable[[NDArray], Awaitable[None]]:
+    async def show(array: NDArray) -> None:
+        await server.publish_image(name, array.pixels, array.timestamp)
+
+    return show
 
 
 def check(site: SiteConfig) -> Pixels:
@@ -137,16 +151,20 @@ def check(site: SiteConfig) -> Pixels:
     return Pixels(max(rows * columns, 1), site.image_bits or 8 * shown.sample_mode.bytes_per_pixel)
 
 
-def _tables(site: SiteConfig, camera: Camera, state: Live[IocState], pixels: Pixels) -> list[Table[Any, Any]]:
+def _plugin_tables(parts: Sequence[Part]) -> Iterator[Table[Any, Any]]:
+    """Plugins come before the camera: their sizes and counters must be seen when Acquire ends."""
+    for part in parts:
+        yield Table(part.prefix, part.rows, part.plugin.live, part.plugin)
+
+
+def _tables(site: SiteConfig, feed: Feed, camera: Camera, state: Live[IocState]) -> list[Table[Any, Any]]:
     operations = Operations(camera)
     live, names = camera.live, site.names
-    image_rows = [_sized(row, pixels) for row in IMAGE_ROWS]
     return [
-        # Images before the camera: their sizes and counters must be seen when Acquire ends.
-        Table(names.image, image_rows, live, operations, _is_linked),
         Table(names.fits, FITS_ROWS, live, operations, _is_linked),
         *_unit_tables(names.camera, camera, operations),
-        # … and so must the quick look, which therefore comes first.
+        Table(names.camera, POOL_ROWS, feed.live, feed),
+        # The quick look must be seen when Acquire ends, and therefore comes first.
         Table(names.camera, _CAMERA_ROWS, live, operations, _is_linked),
         Table("", IOC_ROWS, state, operations),
     ]
@@ -174,17 +192,6 @@ def _is_any_up(state: CameraState) -> bool:
 
 def _is_linked(state: CameraState) -> bool:
     return state.controller.is_up
-
-
-def _sized(row: Pv[Any, Any], pixels: Pixels) -> Pv[Any, Any]:
-    """Return the row of an image record for pixels of this number and width: a record's type cannot change."""
-    if isinstance(row.kind, Pixels):
-        return replace(row, kind=pixels)
-
-    def data_type(_: Any) -> str:
-        return f"UInt{pixels.bits}"
-
-    return replace(row, read=data_type) if row.name == "DataType" else row
 
 
 def _now() -> str:

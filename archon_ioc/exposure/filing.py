@@ -27,6 +27,7 @@ from archon_ioc.exposure.picture import Exposure
 from archon_ioc.exposure.settings import LARGEST_NUMBER, FileSettings
 from archon_ioc.exposure.state import CameraState, update
 from archon_ioc.live import Live
+from archon_ioc.image.geometry import PixelArray
 
 log = logging.getLogger(__name__)
 
@@ -243,6 +244,12 @@ class Filing:
 
     async def restore(self, files: FileSet, exposure: Exposure) -> tuple[str, ...]:
         """Write what a program that died has left out of a controller's files; return the names of all of them.
+
+    @property
+    def held(self) -> tuple[PixelArray, ...]:
+        """The pixels of the last image, which can still be written."""
+        exposures = self._last.exposures if self._last else []
+        return tuple(image for exposure in exposures for image in exposure.images.values())
 
         Raises:
             SaveError: if they cannot be written, or other files have their names.

@@ -46,7 +46,9 @@ class Shot:
 class Exposure:
     """One image: ``picture`` as clients see it (rows x columns), ``images`` by CCD as they are filed.
 
-    ``timestamp`` is the begin of the integration in POSIX seconds.
+    ``timestamp`` is the begin of the integration in POSIX seconds. ``window`` is the part of the ``full_size`` that
+    the picture shows, both in unbinned pixels. When it is given to clients it has a ``unique_id``, and ``published`` is
+    that moment.
     """
 
     picture: PixelArray
@@ -54,6 +56,10 @@ class Exposure:
     facts: header.Facts
     settings: ExposureSettings
     timestamp: float
+    window: region.Rectangle
+    full_size: tuple[int, int]
+    unique_id: int = 0
+    published: float = 0.0
 
 
 def add(total: PixelArray | None, frame: Frame) -> PixelArray:
@@ -103,6 +109,8 @@ def develop(shot: Shot, state: CameraState, site: SiteConfig) -> Exposure:
         ),
         settings=state.settings,
         timestamp=shot.moments.started.timestamp(),
+        window=region.kept(controller, state.settings, whole=_is_whole(site)),
+        full_size=state.full_size,
     )
 
 

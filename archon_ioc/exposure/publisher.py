@@ -2,14 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol
 
 from archon_ioc.exposure.picture import Exposure
 
 log = logging.getLogger(__name__)
 
-Sink = Callable[[Exposure], Awaitable[None]]
-"""Something that takes each finished image: a server, a plugin."""
+
+class Sink(Protocol):
+    """Something that takes each finished image: the chain of plugins."""
+
+    async def take(self, exposure: Exposure) -> None:
+        """Take an image; returns when the next one can be taken, the camera waits for that."""
+
+    async def settled(self) -> None:
+        """Wait until all is done with the images that were taken."""
 
 
 class Publisher:
@@ -35,6 +43,12 @@ class Publisher:
         while len(self._tasks) > images:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
+    async def settled(self) -> None:
+        """Wait until every sink is done with every image."""
+        await self.until_at_most(0)
+        for sink in self.sinks:
+            await sink.settled()
+
     async def stop(self) -> None:
         """Drop what is on its way."""
         for task in self._tasks:
@@ -45,7 +59,7 @@ class Publisher:
         async with self._turn:
             for sink in self.sinks:
                 try:
-                    await sink(exposure)
+                    await sink.take(exposure)
                 except Exception as error:
                     # The trouble of one client must cost neither the file nor the other clients.
                     log.exception("image %d is not published", exposure.facts.number)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -137,7 +138,7 @@ class Series:
             await self._backlog.empty()
             await self._hooking.settled()
             if settings.array_callbacks:
-                await self.publisher.until_at_most(0 if settings.wait_for_plugins else 1)
+                await (self.publisher.settled() if settings.wait_for_plugins else self.publisher.until_at_most(1))
         except BaseException as error:  # also cancellation: the hardware comes first
             self._pending = None
             enter(self._live, Phase.ABORTING)
@@ -263,17 +264,19 @@ class Series:
         image.quick_looks[unit.name] = exposure.facts.amplifiers
         update(self._live, quick_look=tuple(one for look in image.quick_looks.values() for one in look))
         if unit is self._shots.units[0]:
-            self._count(exposure)
+            exposure = self._counted(exposure)
             if settings.array_callbacks:
                 self.publisher.publish(exposure)
         await self._filing.take(image.files, exposure)
 
-    def _count(self, exposure: Exposure) -> None:
+    def _counted(self, exposure: Exposure) -> Exposure:
+        """Count an image and return it as it is given to clients."""
         old = self._state.image
         rows, columns = exposure.picture.shape
         since = exposure.timestamp - old.timestamp
         image = ImageState(
             unique_id=old.unique_id + 1,
+            published=time.time(),
             timestamp=exposure.timestamp,
             width=columns,
             height=rows,
@@ -281,10 +284,8 @@ class Series:
             counter=old.counter + 1,
             rate=1 / since if self._state.images_done and since > 0 else 0.0,
         )
-        settings = self._state.settings
-        is_shown = settings.array_callbacks and settings.image_callbacks
-        shown = image if is_shown else self._state.shown
-        update(self._live, image=image, shown=shown, images_done=self._state.images_done + 1)
+        update(self._live, image=image, images_done=self._state.images_done + 1)
+        return replace(exposure, unique_id=image.unique_id, published=image.published)
 
 
 def _frame_bytes(acf: Acf, settings: ExposureSettings) -> int:

@@ -138,7 +138,6 @@ class ExposureSettings:
     reverse_x: bool = False
     reverse_y: bool = False
     array_callbacks: bool = True
-    image_callbacks: bool = True
     wait_for_plugins: bool = True
     quick_look: bool = True
     readout: bool = True

@@ -15,20 +15,16 @@ from archon_ioc.live import Live
 
 @dataclass(frozen=True, slots=True)
 class ImageState:
-    """The last image, or before the first one what the configuration promises. ``timestamp``: POSIX seconds."""
+    """The last image; POSIX seconds: ``timestamp`` of the begin of integration, ``published`` when clients got it."""
 
     unique_id: int = 0
     timestamp: float = 0.0
+    published: float = 0.0
     width: int = 0
     height: int = 0
     data_type: str = "UInt16"
     counter: int = 0
     rate: float = 0.0
-
-    @property
-    def bytes(self) -> int:
-        """Size of the pixels."""
-        return self.width * self.height * (4 if self.data_type == "UInt32" else 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,6 @@ class CameraState:
     attributes_status: int = 0
     queued: int = 0
     image: ImageState = field(default_factory=ImageState)
-    shown: ImageState = field(default_factory=ImageState)
     file: FileState = field(default_factory=FileState)
     journal: JournalState = field(default_factory=JournalState)
     quick_look: tuple[Amplifier, ...] = ()

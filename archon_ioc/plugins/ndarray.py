@@ -16,6 +16,8 @@ DATA_TYPES: Mapping[str, np.dtype[Any]] = {
     )
 }  # fmt: skip
 """areaDetector's names of the types of pixels, in its order."""
+EPICS_EPOCH = 631_152_000
+"""POSIX seconds of 1990-01-01."""
 _NAMES = {dtype: name for name, dtype in DATA_TYPES.items()}
 
 
@@ -93,6 +95,21 @@ class NDArray:
     def with_pixels(self, pixels: Pixels, dimensions: tuple[Dimension, ...] | None = None) -> Self:
         """Return this array with other pixels, and other dimensions if they are another part of the CCD."""
         return replace(self, pixels=pixels, dimensions=self.dimensions if dimensions is None else dimensions)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Images in memory: ``queued`` wait for a plugin or are processed, ``free`` are only kept to be used once more.
+
+    ``preallocated`` is what a client wished; it has no effect.
+    """
+
+    limit_bytes: float = 0.0
+    used_bytes: int = 0
+    images: int = 0
+    free: int = 0
+    queued: int = 0
+    preallocated: int = 100
 
 
 @dataclass(frozen=True, slots=True)

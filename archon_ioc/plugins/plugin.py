@@ -35,6 +35,7 @@ class PluginSettings:
     is_sorted: bool = False
     sort_seconds: float = 0.1
     sort_size: int = 20
+    preallocated: int = 100
 
     def changed(self, **changes: Any) -> Self:
         """Return a copy with other values.
@@ -97,8 +98,6 @@ class Plugin(Generic[S]):
     """
 
     plugin_type = "NDPluginDriver"
-    is_patient = False
-    """Whether the one who gives an array waits when the queue is full; else the array is dropped and counted."""
     keeps_newest = False
     """Whether a full queue drops its oldest array instead of the one that comes."""
     memory_limit = 1 << 30
@@ -122,7 +121,8 @@ class Plugin(Generic[S]):
         self._changed = asyncio.Condition()
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._last: NDArray | None = None
+        self.last: NDArray | None = None
+        """The array that was processed last, kept to be processed again; without it that is not possible."""
         self._last_taken = 0.0
 
     @property
@@ -134,6 +134,16 @@ class Plugin(Generic[S]):
     def state(self) -> S:
         """The state now."""
         return self.live.value
+
+    @property
+    def waiting(self) -> tuple[NDArray, ...]:
+        """The arrays that are queued or being processed."""
+        return tuple(self._queue)
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether the one who gives an array waits when the queue is full; else the array is dropped and counted."""
+        return False
 
     @property
     def is_busy(self) -> bool:
@@ -154,7 +164,11 @@ class Plugin(Generic[S]):
             while True:
                 await self._next()
         finally:
+            await self.stop()
             self._thread.shutdown(wait=False)
+
+    async def stop(self) -> None:
+        """Give back what is held outside of this program; called when no more arrays come."""
 
     async def take(self, array: NDArray) -> None:
         """Take an array from the port in front; with BlockingCallbacks this returns when it was processed."""
@@ -189,9 +203,9 @@ class Plugin(Generic[S]):
         Raises:
             InputError: if there was none.
         """
-        if self._last is None:
+        if self.last is None:
             raise InputError(f"{self.name} has had no array to process")
-        await self._process(self._last)
+        await self._process(self.last)
 
     def prime(self, source: Geometry) -> None:
         """Expect arrays of this geometry."""
@@ -237,7 +251,7 @@ class Plugin(Generic[S]):
     async def _process(self, array: NDArray) -> None:
         async with self._turn:
             began = time.perf_counter()
-            self._last = array
+            self.last = array
             if array.geometry != self.state.source:
                 self.prime(array.geometry)
             try:

@@ -1,7 +1,6 @@
 """Rows of the camera and its image: areaDetector's ADBase and NDStdArrays."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from archon_ioc.exposure.attributes import LONGEST_TEXT
@@ -10,29 +9,32 @@ from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.picture import ccd_temperature
 from archon_ioc.exposure.settings import LONGEST_EXPOSURE, FrameType, ImageMode, ShutterMode, TriggerMode
 from archon_ioc.exposure.state import CameraState, set_array_counter
+from archon_ioc.plugins.feed import next_geometry
+from archon_ioc.plugins.ndarray import ArrayState
+from archon_ioc.protocol.replies import SystemInfo
 from archon_ioc.pvs.array_rows import (
-    COLOR_MODES,
     CONTROLLER_GROUP,
-    DATA_TYPES,
+    DATA_TYPE,
     DISABLE_ENABLE,
+    DONE_ACQUIRE,
+    DONE_ACQUIRING,
     EXPOSURE_GROUP,
     FILE_GROUP,
-    IMAGE_GROUP,
     NO_YES,
     READOUT_GROUP,
     SHUTTER_GROUP,
     CameraPv,
+    Once,
     array_rows,
-    data_type,
-    next_data_type,
 )
-from archon_ioc.pvs.row import Choice, Float, Int, Kind, Pixels, Pv, Severity, Text
+from archon_ioc.pvs.row import Choice, Float, Int, Kind, Pv, Severity, Text
 
 DETECTOR_STATES = (
     "Idle", "Acquire", "Readout", "Correct", "Saving", "Aborting", "Error", "Waiting", "Initializing",
     "Disconnected", "Aborted",
 )  # fmt: skip
-CAMERA_PORT, IMAGE_PORT = "ARCHON", "Image1"
+CAMERA_PORT = "ARCHON"
+"""What the camera is called in the plugin graph."""
 
 _PHASES = {
     Phase.PREPARING: "Initializing",
@@ -53,6 +55,32 @@ def detector_state(state: CameraState) -> str:
     if not state.is_up:
         return "Disconnected"
     return {Outcome.FAILED: "Error", Outcome.ABORTED: "Aborted"}.get(state.outcome, "Idle")
+
+
+def _next_array(state: CameraState) -> ArrayState:
+    """Return what is known of the last image, with the geometry of the next one."""
+    last = state.image
+    return ArrayState(next_geometry(state), last.unique_id, last.timestamp, last.published, last.counter, last.rate)
+
+
+def _identity_rows() -> Iterator[CameraPv]:
+    yield Pv(name="PortName", kind=Text(), doc="Name in the plugin graph", group=CONTROLLER_GROUP,
+             read=lambda _: CAMERA_PORT)  # fmt: skip
+    yield Pv(name="Manufacturer", kind=Text(), doc="Manufacturer of the controller", group=CONTROLLER_GROUP,
+             read=lambda _: "STA")  # fmt: skip
+    for name, doc, read in _SYSTEM:
+        yield Pv(name=name, kind=Text(), doc=doc, group=CONTROLLER_GROUP, read=_of_system(read), linked=True)
+
+
+def _of_system(read: Callable[[SystemInfo], str]) -> Callable[[CameraState], str | None]:
+    return lambda state: read(state.controller.system) if state.controller.system else None
+
+
+_SYSTEM: tuple[tuple[str, str, Callable[[SystemInfo], str]], ...] = (
+    ("Model", "Model of the controller", lambda s: f"Archon {s.backplane_type.name} rev {s.revision_letter}"),
+    ("SerialNumber", "Backplane ID", lambda s: s.backplane_id),
+    ("FirmwareVersion", "Backplane firmware", lambda s: s.backplane_version),
+)
 
 
 def _same(value: Any) -> Any:
@@ -164,11 +192,9 @@ READOUT_ROWS: tuple[CameraPv, ...] = (
        read=lambda s: s.window[3], put=lambda o, value: o.windows.set_region(size_y=value)),
     _setting("ReverseX", NO_YES, "Mirror left and right", "reverse_x", READOUT_GROUP, convert=bool),
     _setting("ReverseY", NO_YES, "Mirror top and bottom", "reverse_y", READOUT_GROUP, convert=bool),
-    Pv(name="DataType", kind=Choice(DATA_TYPES), doc="Type of the pixels", group=READOUT_GROUP,
-       read=next_data_type, put=lambda o, value: o.set_data_type(value), linked=True,
+    Pv(name="DataType", kind=DATA_TYPE, doc="Type of the pixels", group=READOUT_GROUP,
+       read=lambda s: next_geometry(s).data_type, put=lambda o, value: o.set_data_type(value), linked=True,
        more="Of the next image. UInt16 and UInt32 choose the controller's SAMPLEMODE, the others are refused."),
-    Pv(name="ColorMode", kind=Choice(COLOR_MODES), doc="Mono, always", group=READOUT_GROUP,
-       read=lambda _: 0, put=lambda o, value: o.require(value == 0, "an image is Mono")),
     Pv(name="Temperature", kind=Float("C", 1, -250.0, 50.0), doc="Target of the first heater", group=CONTROLLER_GROUP,
        read=lambda s: heater_target(s.controller), put=lambda o, value: o.set_temperature(value), linked=True),
     Pv(name="TemperatureActual", kind=Float("C", 2), doc="Temperature of the CCD", group=CONTROLLER_GROUP,
@@ -195,6 +221,8 @@ EPICS_SHUTTER_ROWS: tuple[CameraPv, ...] = (
        group=SHUTTER_GROUP, read=lambda s: s.shutter_told, rbv=False),
     Pv(name="ShutterStatusEPICS", kind=Choice(("Closed", "Open")), doc="Last word to the other IOC's shutter",
        group=SHUTTER_GROUP, read=lambda s: s.shutter_told),
+    Pv(name="ShutterFanout", kind=Choice(("Done", "Tell")), doc="Unused: the shutter is told at once",
+       group=SHUTTER_GROUP, read=lambda _: 0, put=lambda _o, _value: None, rbv=False),
     Pv(name="ShutterOpenEPICS", kind=Float("", 0), doc="1 when the last word was to open", group=SHUTTER_GROUP,
        read=lambda s: float(s.shutter_told), rbv=False),
     Pv(name="ShutterCloseEPICS", kind=Float("", 0), doc="1 when the last word was to close", group=SHUTTER_GROUP,
@@ -228,14 +256,14 @@ STATE_ROWS: tuple[CameraPv, ...] = (
     Pv(name="DetectorState",
        kind=Choice(DETECTOR_STATES, {"Error": Severity.MAJOR, "Disconnected": Severity.INVALID}),
        doc="What the camera is doing", group=EXPOSURE_GROUP, read=detector_state),
-    Pv(name="Acquire", kind=Choice(("Done", "Acquire")), doc="1 takes images, 0 stops", group=EXPOSURE_GROUP,
+    Pv(name="Acquire", kind=DONE_ACQUIRE, doc="1 takes images, 0 stops", group=EXPOSURE_GROUP,
        read=lambda s: s.acquiring, put=lambda o, value: o.acquire(value), rbv=False,
        more="A put with callback is answered when the last image is on disk."),
-    Pv(name="Acquire", kind=Choice(("Done", "Acquiring")), doc="Whether images are being taken",
+    Pv(name="Acquire", kind=DONE_ACQUIRING, doc="Whether images are being taken",
        group=EXPOSURE_GROUP, read=lambda s: s.acquiring),
-    Pv(name="AcquireBusy", kind=Choice(("Done", "Acquiring")), doc="Whether images are being taken",
+    Pv(name="AcquireBusy", kind=DONE_ACQUIRING, doc="Whether images are being taken",
        group=EXPOSURE_GROUP, read=lambda s: s.acquiring, rbv=False),
-    Pv(name="AcquireBusyCB", kind=Choice(("Done", "Acquiring")), doc="Whether images are being taken",
+    Pv(name="AcquireBusyCB", kind=DONE_ACQUIRING, doc="Whether images are being taken",
        group=EXPOSURE_GROUP, read=lambda s: s.acquiring, rbv=False),
 )  # fmt: skip
 
@@ -261,45 +289,6 @@ ATTRIBUTES_ROWS: tuple[CameraPv, ...] = (
 )  # fmt: skip
 
 CAMERA_ROWS: tuple[CameraPv, ...] = (
-    *array_rows(CAMERA_PORT), *ACQUISITION_ROWS, *READOUT_ROWS, *SHUTTER_ROWS, *EPICS_SHUTTER_ROWS, *ATTRIBUTES_ROWS,
-    *STATE_ROWS,
-)  # fmt: skip
-
-
-class _Shown:
-    """The state with the image that clients were given last, not one that was kept from them; made once per state."""
-
-    def __init__(self) -> None:
-        self._of: CameraState | None = None
-        self._made = CameraState()
-
-    def __call__(self, state: CameraState) -> CameraState:
-        if state is not self._of:
-            self._of, self._made = state, replace(state, image=state.shown)
-        return self._made
-
-
-_shown = _Shown()
-
-
-def _of_shown(row: CameraPv) -> CameraPv:
-    """Return a row that speaks of the image that clients were given last."""
-
-    def read(state: CameraState) -> Any:
-        return row.read(_shown(state))
-
-    return replace(row, read=read)
-
-
-IMAGE_ROWS: tuple[CameraPv, ...] = (
-    *map(_of_shown, array_rows(IMAGE_PORT)),
-    Pv(name="PluginType", kind=Text(), doc="Class of this plugin", group=IMAGE_GROUP,
-       read=lambda _: "NDPluginStdArrays"),
-    Pv(name="NDArrayPort", kind=Text(), doc="Where images come from", group=IMAGE_GROUP, read=lambda _: CAMERA_PORT),
-    Pv(name="DataType", kind=Choice(DATA_TYPES), doc="Type of the pixels", group=IMAGE_GROUP, read=data_type),
-    Pv(name="ColorMode", kind=Choice(COLOR_MODES), doc="Mono, always", group=IMAGE_GROUP, read=lambda _: 0),
-    _setting("EnableCallbacks", DISABLE_ENABLE, "Publish images here", "image_callbacks", IMAGE_GROUP, convert=bool),
-    Pv(name="ArrayData", kind=Pixels(), doc="Pixels, unsigned, row by row", group=IMAGE_GROUP, read=lambda _: None,
-       rbv=False,
-       more="Channel Access has no unsigned 16-bit type: the bits of UInt16 pixels are in signed numbers."),
+    *_identity_rows(), *array_rows(Once(_next_array)), *ACQUISITION_ROWS, *READOUT_ROWS, *SHUTTER_ROWS,
+    *EPICS_SHUTTER_ROWS, *ATTRIBUTES_ROWS, *STATE_ROWS,
 )  # fmt: skip

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from archon_ioc.config import SiteConfig
 from archon_ioc.export import files
+from archon_ioc.pvs.detector import build_plugins
+from archon_ioc.pvs.row import Pixels
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +25,8 @@ def expected(tables: files.Tables, macros: dict[str, str]) -> dict[str, str]:
 
 
 MACROS = {
-    "$(P)": "T:", "$(R=cam1:)": "cam9:", "$(C=cam1:)": "spec1:", "$(IMAGE=image1:)": "image1:", "$(FITS=FITS1:)": "F:",
+    "$(P)": "T:", "$(R=cam1:)": "cam9:", "$(C=cam1:)": "spec1:", "$(FITS=FITS1:)": "F:",
+    **{f"$({part.macro}={part.name})": part.name for part in build_plugins(SiteConfig(), Pixels())},
 }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ OTHER = ExposureSettings(
     seconds=2.5, period=10.0, image_mode=ImageMode.MULTIPLE, num_images=3, num_exposures=4,
     frame_type=FrameType.BACKGROUND, trigger_mode=TriggerMode.EXTERNAL, shutter_mode=ShutterMode.EPICS_PV,
     shutter_open_delay=0.25, shutter_close_delay=0.5, min_x=1, min_y=2, size_x=3, size_y=4, reverse_x=True,
-    reverse_y=True, array_callbacks=False, image_callbacks=False, wait_for_plugins=False,
+    reverse_y=True, array_callbacks=False, wait_for_plugins=False,
     attributes_file="a.xml", attributes_macros="P=X:", header_file="a.json", header_json="{}", quick_look=False,
     readout=False, readout_delay=1.5, exposure_type="twilight", image_type="flat", opens_shutter=False, zero_time=True,
     with_dark=True, flush_count=3, abort_flush=True,

@@ -8,7 +8,7 @@ from archon_ioc.driver.state import ControllerState, Link
 from archon_ioc.driver.window import Window
 from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.settings import ExposureSettings
-from archon_ioc.exposure.state import CameraState, ImageState, enter, update
+from archon_ioc.exposure.state import CameraState, enter, update
 from archon_ioc.live import Live
 
 
@@ -40,11 +40,6 @@ def test_the_full_size_is_that_without_binning(make_acf, hbin: int, vbin: int) -
 )
 def test_the_window_is_inside_the_frame(make_acf, settings: dict[str, int], window: tuple[int, ...]) -> None:
     assert state_of(make_acf, ExposureSettings().changed(**settings)).window == window
-
-
-@pytest.mark.parametrize(("kind", "size"), [("UInt16", 24), ("UInt32", 48)])
-def test_the_size_of_an_image(kind: str, size: int) -> None:
-    assert ImageState(width=4, height=3, data_type=kind).bytes == size
 
 
 def test_changes() -> None:

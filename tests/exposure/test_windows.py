@@ -72,13 +72,22 @@ async def bench(benches: Benches, frame_mode: int) -> AsyncIterator[Any]:
         yield made
 
 
+class Kept:
+    """A sink that keeps pictures."""
+
+    def __init__(self) -> None:
+        self.taken: list[npt.NDArray[np.uint16]] = []
+
+    async def take(self, exposure: Any) -> None:
+        self.taken.append(exposure.picture)
+
+    async def settled(self) -> None:
+        pass
+
+
 async def picture(bench: Any) -> npt.NDArray[np.uint16]:
     """Take an image and return it; the readbacks must have told its size before."""
-    taken: list[npt.NDArray[np.uint16]] = []
-
-    async def keep(exposure: Any) -> None:
-        taken.append(exposure.picture)
-
+    keep = Kept()
     _, _, columns, rows = bench.camera.state.window
     window = bench.controller.status.window
     bench.camera.sinks.append(keep)
@@ -86,8 +95,8 @@ async def picture(bench: Any) -> npt.NDArray[np.uint16]:
         await bench.good()
     finally:
         bench.camera.sinks.remove(keep)
-    assert taken[0].shape == (max(rows // window.vbin, 1), max(columns // window.hbin, 1))
-    return taken[0]
+    assert keep.taken[0].shape == (max(rows // window.vbin, 1), max(columns // window.hbin, 1))
+    return keep.taken[0]
 
 
 def tap_of(acf: Acf, image: npt.NDArray[np.uint16], tap: int) -> npt.NDArray[np.uint16]:

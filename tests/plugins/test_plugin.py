@@ -30,6 +30,14 @@ class Kept(Plugin[PluginState]):
         return array
 
 
+class Patient(Kept):
+    """Loses nothing."""
+
+    @property
+    def is_patient(self) -> bool:
+        return True
+
+
 async def test_arrays_are_processed_in_order_and_passed_on(running: Any) -> None:
     first, second = Kept("FIRST"), Kept("SECOND")
     async with running(first, second) as chain:
@@ -71,8 +79,7 @@ async def test_a_viewer_loses_what_is_old(running: Any) -> None:
 
 
 async def test_a_patient_plugin_loses_nothing(running: Any) -> None:
-    plugin = Kept()
-    plugin.is_patient = True
+    plugin = Patient()
     plugin.change(queue_size=2)
     plugin.gate.clear()
 

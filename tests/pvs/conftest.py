@@ -38,8 +38,8 @@ def connected() -> ControllerState:
 def camera_states() -> dict[str, CameraState]:
     up, long = connected(), "x" * 1000
     busy = replace(up, upload=Progress(Step.WRITING, 1, 3), fetch=Progress(Step.FETCHING, 0, 0), log=(long, long))
-    image = ImageState(7, 1.8e9, 30, 40, "UInt32", 3, 0.5)
-    idle = CameraState((up,), outcome=Outcome.DONE, image=image, shown=image, file=FileState(True, "data/a_0001.fits"))
+    image = ImageState(7, 1.8e9, 1.8e9 + 2.5, 30, 40, "UInt32", 3, 0.5)
+    idle = CameraState((up,), outcome=Outcome.DONE, image=image, file=FileState(True, "data/a_0001.fits"))
     return {
         "initial": CameraState(),
         "never connected": CameraState((ControllerState(reason="cannot connect", link_errors=3),)),

@@ -1,69 +1,55 @@
-"""What every plugin says of its images."""
+"""What the camera and every plugin say of their images."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from archon_ioc.exposure.state import CameraState
-from archon_ioc.pvs.array_rows import array_rows, byte_count, data_type, size
-from archon_ioc.pvs.render import reading
+from archon_ioc.errors import InputError
+from archon_ioc.plugins.ndarray import ArrayState, Geometry
+from archon_ioc.pvs.array_rows import Once, array_rows, require
 from archon_ioc.pvs.row import Pv
 
-
-def row(name: str) -> Pv[CameraState, Any]:
-    return next(row for row in array_rows("PORT") if row.name == name)
+STATE = ArrayState(Geometry(30, 40, "UInt32"), 7, 1.8e9, 1.8e9 + 0.25, 3, 0.5)
 
 
-def test_plugins_differ_in_their_port_only() -> None:
-    one, two = ({r.name: r.doc for r in array_rows(port)} for port in ("A", "B"))
-    assert one == two
-    assert row("PortName").read(CameraState()) == "PORT"
+def rows() -> list[Pv[ArrayState, Any]]:
+    return list(array_rows(lambda state: state))
 
 
-def test_who_the_controller_is(states: dict[str, CameraState]) -> None:
-    texts = {name: row(name).read(states["connected"]) for name in ("Manufacturer", "Model", "SerialNumber")}
-    assert texts == {"Manufacturer": "STA", "Model": "Archon X12 rev E", "SerialNumber": "0078F5C1427AF054"}
-    assert row("FirmwareVersion").read(states["connected"]) == "1.0.876"
-    assert reading(row("Model"), states["initial"], linked=False).status == "COMM"
+def value(name: str, state: ArrayState = STATE) -> Any:
+    return next(row for row in rows() if row.name == name).read(state)
 
 
-@pytest.mark.parametrize(
-    ("what", "expected"), [("initial", (0, 0)), ("connected", (30, 40)), ("idle", (30, 40)), ("disconnected", (30, 40))]
-)
-def test_size(what: str, expected: tuple[int, int], states: dict[str, CameraState]) -> None:
-    assert size(states[what]) == expected
-
-
-def test_a_promise_follows_the_settings_and_an_image_stays_as_it_is(states: dict[str, CameraState]) -> None:
-    def windowed(state: CameraState) -> CameraState:
-        return replace(state, settings=state.settings.changed(min_x=10, size_x=15, size_y=100))
-
-    assert size(windowed(states["connected"])) == (15, 40)
-    assert size(windowed(states["idle"])) == (30, 40)
-
-
-def test_the_type_of_the_pixels(states: dict[str, CameraState]) -> None:
-    assert data_type(states["initial"]) == "UInt16"
-    assert data_type(states["connected"]) == "UInt32"  # as the configuration says
-    image = replace(states["idle"].image, data_type="UInt16")
-    assert data_type(replace(states["idle"], image=image)) == "UInt16"  # as the image is
-    assert byte_count(states["connected"]) == 30 * 40 * 4
+def test_sizes() -> None:
+    assert [value(f"ArraySize{axis}") for axis in "XYZ"] == [30, 40, 0]
+    assert [value(f"ArraySize{axis}") for axis in range(10)] == [30, 40, *[0] * 8]
+    assert list(value("Dimensions")) == [30, 40, *[0] * 8]
+    assert (value("ArraySize"), value("CompressedSize")) == (30 * 40 * 4, 30 * 40 * 4)
 
 
 def test_both_sets_of_array_sizes_exist() -> None:
-    suffixes = {record.suffix for r in array_rows("PORT") for record in r.records()}
+    suffixes = {record.suffix for row in rows() for record in row.records()}
     assert {f"ArraySize{n}{end}" for n in range(10) for end in ("", "_RBV")} <= suffixes
 
 
-def test_the_memory_that_is_really_held(states: dict[str, CameraState]) -> None:
-    names = ("PoolUsedMem", "PoolAllocBuffers", "PoolUsedBuffers", "PoolFreeBuffers")
+def test_time_stamps_count_from_1990_and_none_is_0() -> None:
+    assert value("TimeStamp") == 1.8e9 - 631_152_000
+    assert (value("EpicsTSSec"), value("EpicsTSNsec")) == (1_800_000_000 - 631_152_000, 250_000_000)
+    assert [value(name, ArrayState()) for name in ("TimeStamp", "EpicsTSSec", "EpicsTSNsec")] == [0, 0, 0]
 
-    def pool(state: CameraState) -> list[float]:
-        return [row(name).read(state) for name in names]
 
-    assert pool(states["initial"]) == [0.0, 0, 0, 0]
-    idle = replace(states["idle"], file=replace(states["idle"].file, held_bytes=3 << 20))
-    assert pool(idle) == [3.0, 1, 0, 1]
-    assert pool(replace(idle, acquiring=True)) == [3.0, 1, 1, 0]
-    assert pool(replace(idle, file=replace(idle.file, writing=True))) == [3.0, 1, 1, 0]
+def test_only_what_an_image_is_can_be_put() -> None:
+    for name, right in (("NDimensions", 2), ("ColorMode", 0)):
+        row = next(row for row in rows() if row.name == name)
+        assert row.put
+        row.put(None, right)
+        with pytest.raises(InputError, match="an image"):
+            row.put(None, right + 1)
+    require(True, "never")
+
+
+def test_what_many_rows_ask_for_is_made_once_per_state() -> None:
+    made: list[ArrayState] = []
+    once = Once(lambda state: made.append(state) or len(made))
+    other = ArrayState()
+    assert [once(STATE), once(STATE), once(other), once(other)] == [1, 1, 2, 2]

@@ -11,21 +11,20 @@ from archon_ioc.driver.controller import ArchonController
 from archon_ioc.errors import ArchonError
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.operations import Operations
-from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
+from archon_ioc.pvs.camera_rows import CAMERA_ROWS
 from archon_ioc.pvs.file_rows import FITS_ROWS
 from archon_ioc.pvs.render import reading
 from archon_ioc.pvs.row import Pv
 
-ROWS = {"cam1": CAMERA_ROWS, "image1": IMAGE_ROWS, "FITS1": FITS_ROWS}
+ROWS = {"cam1": CAMERA_ROWS, "FITS1": FITS_ROWS}
 VALUES: dict[str, object] = {
     "cam1:AcquireTime": 2.5, "cam1:AcquirePeriod": 10, "cam1:NumExposures": 3, "cam1:NumImages": 5,
     "cam1:ImageMode": "Multiple", "cam1:TriggerMode": "External", "cam1:FrameType": "FlatField", "cam1:Gain": 1,
     "cam1:WaitForPlugins": "No", "cam1:ArrayCallbacks": 0, "cam1:ArrayCounter": 7, "cam1:MinX": 3, "cam1:MinY": 4,
     "cam1:SizeX": 5, "cam1:SizeY": 6, "cam1:ReverseX": 1, "cam1:ReverseY": "Yes", "cam1:ColorMode": "Mono",
     "cam1:ShutterMode": "None", "cam1:ShutterOpenDelay": 0.5, "cam1:ShutterCloseDelay": 0.25,
-    "cam1:NDimensions": 2, "cam1:PoolPollStats": 0, "cam1:EmptyFreeList": 0, "cam1:NDAttributesFile": "/none.xml",
-    "cam1:NDAttributesMacros": "A=1", "image1:EnableCallbacks": "Disable", "image1:NDimensions": 2,
-    "image1:PoolPollStats": 0, "image1:EmptyFreeList": 0, "FITS1:CreateDirectory": -2, "FITS1:FileName": "m31",
+    "cam1:NDimensions": 2, "cam1:NDAttributesFile": "/none.xml", "cam1:NDAttributesMacros": "A=1",
+    "cam1:ShutterFanout": 0, "FITS1:CreateDirectory": -2, "FITS1:FileName": "m31",
     "FITS1:FileNumber": 12, "FITS1:AutoIncrement": "No", "FITS1:FileTemplate": "%s%s%d.fits", "FITS1:AutoSave": 0,
     "FITS1:Layout": "MEF", "FITS1:Compression": "Rice", "FITS1:Checksum": "md5", "FITS1:DateDir": "MJD",
     "FITS1:HeaderJSON": '{"A": 1}',

@@ -10,19 +10,19 @@ import pytest
 
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.state import CameraState
-from archon_ioc.pvs.array_rows import DATA_TYPES
-from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS, detector_state
+from archon_ioc.plugins.ndarray import DATA_TYPES
+from archon_ioc.pvs.camera_rows import CAMERA_ROWS, detector_state
 from archon_ioc.pvs.file_rows import FITS_ROWS, FORMAT_ROWS
+from archon_ioc.pvs.pool_rows import POOL_ROWS
 from archon_ioc.pvs.render import reading
 from archon_ioc.pvs.row import Choice, Pv, Record, Severity
 
 # Channel Access sees these records as numbers and choices, which here are records of other types.
-SEEN_AS = {"calc": ("ai", "longin"), "calcout": ("ai",), "busy": ("bi", "bo")}
+SEEN_AS = {"calc": ("ai", "longin"), "calcout": ("ai",), "busy": ("bi", "bo"), "fanout": ("bo",)}
 
 OWN_ROWS = FORMAT_ROWS  # which areaDetector does not have
-ALL_ROWS = {
-    "cam1": CAMERA_ROWS,
-    "image1": IMAGE_ROWS,
+ALL_ROWS: dict[str, tuple[Pv[Any, Any], ...]] = {
+    "cam1": (*CAMERA_ROWS, *POOL_ROWS),
     "FITS1": tuple(row for row in FITS_ROWS if row not in OWN_ROWS),
 }
 
@@ -73,11 +73,11 @@ def test_no_record_twice(name: str) -> None:
     assert len(suffixes) == len(set(suffixes))
 
 
-@pytest.mark.parametrize("name", ALL_ROWS)
+@pytest.mark.parametrize("rows", [CAMERA_ROWS, ALL_ROWS["FITS1"]], ids=["cam1", "FITS1"])
 def test_every_row_has_a_reading_in_every_state(
-    name: str, states: dict[str, CameraState], faults: Callable[..., list[str]]
+    rows: tuple[Pv[Any, Any], ...], states: dict[str, CameraState], faults: Callable[..., list[str]]
 ) -> None:
-    found = {what: faults(ALL_ROWS[name], state, linked=state.controller.is_up) for what, state in states.items()}
+    found = {what: faults(rows, state, linked=state.controller.is_up) for what, state in states.items()}
     assert {what: wrong for what, wrong in found.items() if wrong} == {}
 
 
@@ -133,10 +133,10 @@ def test_the_state_is_posted_before_acquire_ends() -> None:
 def test_sizes_before_and_after_the_first_image(states: dict[str, CameraState]) -> None:
     before, after = states["connected"], states["idle"]
     assert [value(CAMERA_ROWS, name, before) for name in ("MaxSizeX", "MaxSizeY", "SizeX", "SizeY")] == [30, 40, 30, 40]
-    assert value(IMAGE_ROWS, "ArraySizeX", before) == 30
-    assert value(IMAGE_ROWS, "ArraySizeY", after) == 40
-    assert value(IMAGE_ROWS, "ArraySize", after) == 30 * 40 * 4
-    assert list(value(IMAGE_ROWS, "Dimensions", after))[:3] == [30, 40, 0]
+    assert value(CAMERA_ROWS, "ArraySizeX", before) == 30
+    assert value(CAMERA_ROWS, "ArraySizeY", after) == 40
+    assert value(CAMERA_ROWS, "ArraySize", after) == 30 * 40 * 4
+    assert list(value(CAMERA_ROWS, "Dimensions", after))[:3] == [30, 40, 0]
 
 
 def test_the_rest_of_the_readout_follows_that_of_the_exposure(states: dict[str, CameraState]) -> None:
@@ -147,8 +147,26 @@ def test_the_rest_of_the_readout_follows_that_of_the_exposure(states: dict[str, 
 
 
 def test_time_stamps_count_from_1990(states: dict[str, CameraState]) -> None:
-    assert value(IMAGE_ROWS, "TimeStamp", states["idle"]) == 1.8e9 - 631_152_000
-    assert value(IMAGE_ROWS, "TimeStamp", states["connected"]) == 0
+    assert value(CAMERA_ROWS, "TimeStamp", states["idle"]) == 1.8e9 - 631_152_000
+    assert value(CAMERA_ROWS, "TimeStamp", states["connected"]) == 0
+    assert value(CAMERA_ROWS, "EpicsTSSec", states["idle"]) == 1_800_000_002 - 631_152_000
+    assert value(CAMERA_ROWS, "EpicsTSNsec", states["idle"]) == 500_000_000
+    assert value(CAMERA_ROWS, "EpicsTSSec", states["connected"]) == 0
+
+
+def test_who_the_controller_is(states: dict[str, CameraState]) -> None:
+    names = ("Manufacturer", "Model", "SerialNumber", "FirmwareVersion", "PortName")
+    assert [value(CAMERA_ROWS, name, states["connected"]) for name in names] == [
+        "STA", "Archon X12 rev E", "0078F5C1427AF054", "1.0.876", "ARCHON",
+    ]  # fmt: skip
+    model = next(row for row in CAMERA_ROWS if row.name == "Model")
+    assert reading(model, states["initial"], linked=False).status == "COMM"
+
+
+def test_sizes_follow_the_settings_at_once(states: dict[str, CameraState]) -> None:
+    idle = states["idle"]
+    windowed = replace(idle, settings=idle.settings.changed(min_x=10, size_x=15, size_y=100))
+    assert [value(CAMERA_ROWS, f"ArraySize{axis}", windowed) for axis in "XYZ"] == [15, 40, 0]
 
 
 def test_the_type_of_the_pixels_can_be_set_between_two_images(states: dict[str, CameraState]) -> None:
@@ -159,7 +177,8 @@ def test_the_type_of_the_pixels_can_be_set_between_two_images(states: dict[str, 
     short = replace(idle, controllers=(replace(idle.controller, acf=acf.with_value("SAMPLEMODE", "0")),))
     names = ("UInt16", "UInt32")
     found = [value(CAMERA_ROWS, "DataType", state) for state in (short, idle)]
-    assert found == [DATA_TYPES.index(name) for name in names], "a client waits for the readback of what it has put"
-    assert value(IMAGE_ROWS, "DataType", short) == DATA_TYPES.index("UInt32"), "of the image that is shown"
+    assert found == [list(DATA_TYPES).index(name) for name in names], (
+        "a client waits for the readback of what it has put"
+    )
     summed = replace(short, settings=short.settings.changed(num_exposures=2))
-    assert value(CAMERA_ROWS, "DataType", summed) == DATA_TYPES.index("UInt32")
+    assert value(CAMERA_ROWS, "DataType", summed) == list(DATA_TYPES).index("UInt32")

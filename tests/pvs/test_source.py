@@ -7,8 +7,11 @@ import pytest
 
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.live import Live
-from archon_ioc.pvs.camera_rows import CAMERA_ROWS, IMAGE_ROWS
+from archon_ioc.plugins.standard_arrays import StandardArrays
+from archon_ioc.pvs.camera_rows import CAMERA_ROWS
+from archon_ioc.pvs.image_rows import image_rows
 from archon_ioc.pvs.render import Table
+from archon_ioc.pvs.row import Pixels
 from archon_ioc.pvs.source import OwnPvs
 
 
@@ -28,7 +31,7 @@ def live(states: dict[str, CameraState]) -> Live[CameraState]:
 def pvs(live: Live[CameraState]) -> OwnPvs:
     tables: list[Table[Any, Any]] = [
         Table(prefix, rows, live, Nobody(), lambda state: state.controller.is_up)
-        for prefix, rows in (("cam1:", CAMERA_ROWS), ("image1:", IMAGE_ROWS))
+        for prefix, rows in (("cam1:", CAMERA_ROWS), ("image1:", image_rows(StandardArrays("Image1"), Pixels())[-1:]))
     ]
     return OwnPvs("X:", tables)
 

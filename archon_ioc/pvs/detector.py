@@ -1,0 +1,48 @@
+"""The plugins of a site: which there are, what their records are called, and the rows of each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archon_ioc.config import SiteConfig
+from archon_ioc.config_names import OFF
+from archon_ioc.plugins.plugin import Plugin
+from archon_ioc.plugins.standard_arrays import PREVIEW_PIXELS, Preview, StandardArrays
+from archon_ioc.pvs.image_rows import image_rows
+from archon_ioc.pvs.row import Pixels, Pv
+
+
+@dataclass(frozen=True)
+class Part:
+    """A plugin and its rows. Records begin with ``name``, which a macro stands for in templates, and ``more``."""
+
+    plugin: Plugin[Any]
+    rows: Sequence[Pv[Any, Any]]
+    macro: str
+    name: str
+    more: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the names of its records, behind the prefix of the program."""
+        return self.name + self.more
+
+
+def build_plugins(site: SiteConfig, pixels: Pixels) -> tuple[Part, ...]:
+    """Return the plugins that a site wants, in the order in which their records are shown.
+
+    Args:
+        site: prefixes, and what plugins may use.
+        pixels: what the record of the whole image must hold.
+    """
+    parts = [part for part in _all_parts(site, pixels) if part.name != OFF]
+    for part in parts:
+        part.plugin.memory_limit = int(site.plugins.memory_mb * (1 << 20))
+    return tuple(parts)
+
+
+def _all_parts(site: SiteConfig, pixels: Pixels) -> Iterator[Part]:
+    names = site.names
+    image, preview = StandardArrays("Image1", pixels.bits), Preview("Image2")
+    yield Part(image, image_rows(image, pixels), "IMAGE", names.image)
+    yield Part(preview, image_rows(preview, Pixels(PREVIEW_PIXELS, 16)), "IMAGE2", names.image2)
