@@ -4,13 +4,14 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
 from archon_ioc.exposure.fields import LATE, dated, filled, night_fields
+from archon_ioc.exposure.file_set import FileSet
 from archon_ioc.exposure.files import (
     Naming,
     Target,
@@ -26,8 +27,8 @@ from archon_ioc.exposure.numbers import NumberFile
 from archon_ioc.exposure.picture import Exposure
 from archon_ioc.exposure.settings import LARGEST_NUMBER, FileSettings
 from archon_ioc.exposure.state import CameraState, update
-from archon_ioc.live import Live
 from archon_ioc.image.geometry import PixelArray
+from archon_ioc.live import Live
 
 log = logging.getLogger(__name__)
 
@@ -38,39 +39,6 @@ _SPARE_BYTES = 8 << 20
 
 
 _Targets = Callable[[Naming], list[Target]]
-
-
-@dataclass(eq=False)
-class FileSet:
-    """The files of one exposure, which all have the same number. A controller's are there when it has its image."""
-
-    naming: Naming | None = None
-    """None: no number was taken yet."""
-    exposures: list[Exposure] = field(default_factory=list[Exposure])
-    names: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    """Of the files that are on disk, by controller."""
-    problem: str = ""
-    settle: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict[str, Callable[[], Awaitable[None]]])
-    """What is to be done when they are on disk, by controller."""
-    tell: Callable[["FileSet"], None] | None = None
-    """Is called with this set each time when the files of a controller are on disk."""
-
-    @property
-    def unwritten(self) -> list[Exposure]:
-        """What is not on disk."""
-        return [exposure for exposure in self.exposures if exposure.facts.controller not in self.names]
-
-    def has_image_of(self, controller: str) -> bool:
-        """Whether the image of a controller is in memory."""
-        return any(exposure.facts.controller == controller for exposure in self.exposures)
-
-    async def settled(self, controller: str, names: tuple[str, ...]) -> None:
-        """The files of a controller are on disk."""
-        self.names[controller] = names
-        if settle := self.settle.pop(controller, None):
-            await settle()
-        if self.tell:
-            self.tell(self)
 
 
 class Filing:
@@ -227,6 +195,8 @@ class Filing:
         self._show(held_bytes=sum(image.nbytes for held in files.exposures for image in held.images.values()))
         if self.settings.auto_save:
             await self._write(files, [exposure])
+        else:
+            await files.released(exposure.facts.controller)
 
     async def give_back(self, files: FileSet) -> None:
         """Let the number of a set without any file be the next one again, if no other was taken or set since."""
@@ -244,12 +214,6 @@ class Filing:
 
     async def restore(self, files: FileSet, exposure: Exposure) -> tuple[str, ...]:
         """Write what a program that died has left out of a controller's files; return the names of all of them.
-
-    @property
-    def held(self) -> tuple[PixelArray, ...]:
-        """The pixels of the last image, which can still be written."""
-        exposures = self._last.exposures if self._last else []
-        return tuple(image for exposure in exposures for image in exposure.images.values())
 
         Raises:
             SaveError: if they cannot be written, or other files have their names.
@@ -280,6 +244,12 @@ class Filing:
                 files.naming, files.names = None, {}  # all of it, under a number of its own
             files.problem = ""
             await self._write(files, files.unwritten)
+
+    @property
+    def held(self) -> tuple[PixelArray, ...]:
+        """The pixels of the last image, which can still be written."""
+        exposures = self._last.exposures if self._last else []
+        return tuple(image for exposure in exposures for image in exposure.images.values())
 
     def drop(self) -> None:
         """Forget the last image; `write` has none then."""

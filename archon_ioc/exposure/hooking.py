@@ -11,7 +11,7 @@ from pathlib import Path
 
 from archon_ioc.errors import StateError
 from archon_ioc.exposure.calling import called, is_async
-from archon_ioc.exposure.filing import FileSet
+from archon_ioc.exposure.file_set import FileSet
 from archon_ioc.exposure.hooks import Hook, HookCall, Hooks
 from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.exposure.state import CameraState, update

@@ -30,6 +30,8 @@ FORMAT: Literal[1] = 1
 LOST = "lost"
 """Folder in the journal's, for what could not be recovered."""
 _REASONS = "reasons.txt"
+_MOST_EARLIER = 2
+"""A controller has three frame buffers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,10 @@ class Entry:
     is not in it. ``frame`` and ``moments`` are known when that has been read out. Everything else is what it takes
     to make the same files: of ``seconds`` of light and ``pause`` seconds until the first pixel is read. While an
     exposure is ``held``, its charge stays on the CCD, and ``moments`` are known but for the dark time.
+
+    Without AutoSave there is no ``naming``: nobody wants files, and the entry only lets the next program know that the
+    hardware may have been left as it is during an exposure. Of a sum this is the exposure number ``nth``; ``earlier``
+    are those of the others that a controller can still have.
     """
 
     name: str
@@ -97,18 +103,29 @@ class Entry:
     before: FrameStatus
     seconds: float
     settings: ExposureSettings
-    naming: Naming
+    naming: Naming | None
     pause: float = 0.0
     triggered: bool = False
     cards: Mapping[str, tuple[Value, str]] = field(default_factory=dict[str, tuple[Value, str]])
     frame: BufferInfo | None = None
     moments: Moments | None = None
     held: bool = False
+    paused: float = 0.0
+    """Seconds of its pauses, those that are over."""
+    nth: int = 1
+    earlier: tuple[tuple[BufferInfo, Moments], ...] = ()
     format: Literal[1] = FORMAT
 
     def __str__(self) -> str:
+        number = self.naming.number if self.naming else "without AutoSave"
         frame = f", frame {self.frame.frame}" if self.frame else ""
-        return f"exposure {self.naming.number} of {self.controller.name}{frame}, {self.noted:%Y-%m-%d %H:%M:%S} UTC"
+        return f"exposure {number} of {self.controller.name}{frame}, {self.noted:%Y-%m-%d %H:%M:%S} UTC"
+
+    @property
+    def summed(self) -> tuple[tuple[BufferInfo, Moments], ...]:
+        """What was read out of a sum, as far as a controller can have it beside one more frame."""
+        own = ((self.frame, self.moments),) if self.frame and self.moments else ()
+        return (*self.earlier, *own)[-_MOST_EARLIER:]
 
 
 def new_name(controller: str, noted: datetime) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 from archon_ioc.acf.file import Acf
 from archon_ioc.errors import SaveError, StateError
 from archon_ioc.exposure import moments, salvage
+from archon_ioc.exposure.file_set import FileSet
 from archon_ioc.exposure.files import Naming
-from archon_ioc.exposure.filing import FileSet, Filing
+from archon_ioc.exposure.filing import Filing
 from archon_ioc.exposure.journal import Entry, Journal, Snapshot, new_name
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.settings import ExposureSettings, TriggerMode
@@ -70,7 +71,7 @@ class Ledger:
         def is_unwanted(entry: Entry, files: FileSet) -> bool:
             if error is None or (is_aborted and not files.has_image_of(entry.controller.name)):
                 return True
-            return entry.frame is None and entry.controller.name in stopped
+            return entry.frame is None and not entry.earlier and entry.controller.name in stopped
 
         for account in [account for account in self._accounts if error is not None or not account.is_waiting]:
             unwanted = [entry for entry in account.entries if is_unwanted(entry, account.files)]
@@ -81,7 +82,7 @@ class Ledger:
     def _leave_behind(self, entry: Entry, files: FileSet) -> None:
         log.warning("%s is not on the disk; it is pending", entry)
         self.cut_short.add(entry.name)
-        if files.has_image_of(entry.controller.name):
+        if files.has_image_of(entry.controller.name) or files.has_part_of(entry.controller.name):
             self._held[entry.name] = files
 
     async def adopt(self) -> list[Entry]:
@@ -168,7 +169,8 @@ class Account:
     """The entries of one image that is being taken, one for each controller.
 
     An entry is written before the timing script is started, completed before the frame is fetched, and removed when
-    the files of its controller are on the disk. Without AutoSave nothing is promised, and there are no entries.
+    the files of its controller are on the disk. Without AutoSave it is removed when the image is in memory: nothing
+    more is promised, but who starts after a crash must know that the hardware may be in the middle of an exposure.
     """
 
     def __init__(self, ledger: Ledger, files: FileSet, settings: ExposureSettings, cards: Cards) -> None:
@@ -192,11 +194,10 @@ class Account:
         Raises:
             StateError: if the exposure would overwrite a frame that is pending.
         """
-        if not self._ledger.filing.settings.auto_save:
-            return
         for unit in units:
             self._refuse_overwriting(unit)
-        naming = await self._ledger.filing.reserve(self.files)
+        filing = self._ledger.filing
+        naming = await filing.reserve(self.files) if filing.settings.auto_save else None
         noted = datetime.now(UTC)
         for unit in units:
             entry = self._entry(unit, seconds, noted, naming)
@@ -211,7 +212,7 @@ class Account:
         if entry := salvage.in_danger(own, unit.start):
             raise StateError(f"the next frame would overwrite {entry}, which is not on the disk: recover or discard it")
 
-    def _entry(self, unit: Unit, seconds: float, noted: datetime, naming: Naming) -> Entry:
+    def _entry(self, unit: Unit, seconds: float, noted: datetime, naming: Naming | None) -> Entry:
         earlier = self._entries.get(unit.name)
         return Entry(
             name=earlier.name if earlier else new_name(unit.name, noted),
@@ -224,6 +225,8 @@ class Account:
             pause=moments.pause_of(unit.state),
             triggered=self.settings.trigger_mode is TriggerMode.EXTERNAL,
             cards=self._cards,
+            nth=earlier.nth + 1 if earlier else 1,
+            earlier=earlier.summed if earlier else (),
         )
 
     async def read_out(self, unit: Unit, frame: BufferInfo, moment: Moments) -> None:
@@ -231,7 +234,7 @@ class Account:
 
         If that cannot be written, the entry from before says enough, as long as no other frame is taken.
         """
-        if entry := self._entries.get(unit.name):
+        if (entry := self._entries.get(unit.name)) and entry.naming:
             entry = replace(entry, controller=Snapshot.of(unit.state), frame=frame, moments=moment)
             self._entries[unit.name] = entry
             await self._ledger.write(entry)
@@ -246,13 +249,23 @@ class Account:
         self.is_waiting = True
         await self._note(held=True, moments=moment)
 
+    async def integrated(self, moment: Moments) -> None:
+        """Note when there was light, where only the shutter knows that: the script waits for us with the readout."""
+        await self._note(moments=moment)
+
     async def demand(self) -> None:
         """Note that the CCDs are going to be read out: a new frame is this one's from now on."""
         self.is_waiting = False
         await self._note(held=False)
 
+    async def go_on(self, paused: float) -> None:
+        """Note that an integration that was paused goes on, after so many seconds of pauses altogether."""
+        self.is_waiting = False
+        await self._note(held=False, moments=None, paused=paused)
+
     async def _note(self, **changes: Any) -> None:
-        for name, entry in self._entries.items():
+        wanted = {name: entry for name, entry in self._entries.items() if entry.naming}
+        for name, entry in wanted.items():
             noted = replace(entry, **changes)
             if await self._ledger.write(noted):
                 self._entries[name] = noted

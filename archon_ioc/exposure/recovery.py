@@ -10,8 +10,9 @@ from archon_ioc.errors import ArchonError, ReadoutError, StateError
 from archon_ioc.exposure import salvage
 from archon_ioc.exposure.journal import Entry
 from archon_ioc.exposure.ledger import Ledger
+from archon_ioc.exposure.part import Part
 from archon_ioc.exposure.phase import Outcome
-from archon_ioc.exposure.picture import Exposure, Shot, add, develop
+from archon_ioc.exposure.picture import Exposure, develop
 from archon_ioc.exposure.resumption import Resumption
 from archon_ioc.exposure.settings import ShutterMode
 from archon_ioc.exposure.shutter import Shutter
@@ -125,7 +126,7 @@ class Recovery:
         self._ledger.show(recovering=str(entry))
         self._current = entry.name
         try:
-            names = await self._recover(entry, unit)
+            names, what = await self._recover(entry, unit) if entry.naming else await self._stop(entry, unit)
         except _LostError as error:
             await self._ledger.lose(entry, str(error))
             self._tell(f"{entry} is lost: {error}")
@@ -138,39 +139,66 @@ class Recovery:
         finally:
             self._current = ""
             self._ledger.show(recovering="", waiting="")
-        log.info("recovered %s: %s", entry, ", ".join(names))
-        self._tell(f"Recovered {entry}")
+        log.info("%s: %s", what, ", ".join(names))
+        self._tell(what)
         return names
 
-    async def _recover(self, entry: Entry, unit: Unit) -> tuple[str, ...]:
+    async def _stop(self, entry: Entry, unit: Unit) -> tuple[tuple[str, ...], str]:
+        """End an exposure that nobody wanted in a file: its program died, and has left the controller as it was."""
+        if entry.name not in self._ledger.cut_short:
+            await unit.controller.timing.make_safe()
+        await self._ledger.forget(entry.name)
+        return (), f"Ended {entry}"
+
+    async def _recover(self, entry: Entry, unit: Unit) -> tuple[tuple[str, ...], str]:
+        """Write the files of an entry; return their names, and what was recovered."""
         files = self._ledger.files(entry)
         exposure = next((held for held in files.exposures if held.facts.controller == unit.name), None)
         if exposure is None:
-            exposure = await self._fetch(entry, unit)
+            exposure = await self._fetch(entry, unit, files.parts.get(unit.name) or Part())
             files.exposures.append(exposure)
-        return await self._filing.restore(files, exposure)
+        count = exposure.facts.summed
+        what = f"Recovered {entry}" + (f", {count} of {entry.nth} frames of its sum" if count < entry.nth else "")
+        return await self._filing.restore(files, exposure), what
 
-    async def _fetch(self, entry: Entry, unit: Unit) -> Exposure:
+    async def _fetch(self, entry: Entry, unit: Unit, part: Part) -> Exposure:
+        """Return the image of an entry, of which ``part`` is in memory; of a sum that of what can be had."""
         try:
-            info = await self._frame_of(entry, unit)
-            await self._rest(entry, unit)
-            moments = salvage.moments(entry, info)
-            entry = replace(entry, frame=info, moments=moments)
-            await self._ledger.write(entry)
-            frame = await unit.fetch(info)
+            if not part.count:
+                await self._fetch_earlier(entry, unit, part)
+            if part.count < entry.nth:
+                await self._fetch_last(entry, unit, part)
         except ReadoutError as error:
-            if unit.state.is_up:  # else it is not known what the controller has
+            if not unit.state.is_up:  # it is not known what the controller has
+                raise
+            if not part.count or isinstance(error, _LostError):
                 raise _LostError(str(error)) from error
-            raise
-        pixels = await asyncio.to_thread(add, None, frame)
+            log.warning("%s: %s; what was read out before is kept", entry, error)
+        return await self._developed(entry, part)
+
+    async def _fetch_earlier(self, entry: Entry, unit: Unit, part: Part) -> None:
+        """Add to ``part`` what the controller still has of a sum, but for its last exposure."""
+        for info, moments in entry.earlier:
+            if salvage.has(entry, info, _backplane(unit), await unit.controller.get_frame()):
+                await part.add(await unit.fetch(info), moments)
+
+    async def _fetch_last(self, entry: Entry, unit: Unit, part: Part) -> None:
+        info = await self._frame_of(entry, unit)
+        await self._rest(entry, unit)
+        moments = salvage.moments(entry, info)
+        await self._ledger.write(replace(entry, frame=info, moments=moments))
+        await part.add(await unit.fetch(info), moments)
+
+    async def _developed(self, entry: Entry, part: Part) -> Exposure:
         acf = await self._ledger.acf(entry)
         state = CameraState(
             controllers=(entry.controller.state(acf),),
             settings=entry.settings,
             temperature_sensor=self._site.temperature_sensor,
         )
-        shot = Shot(pixels, info, moments, cards=entry.cards)
-        return await asyncio.to_thread(develop, shot, state, self._site)
+        missing = entry.nth - part.count
+        cards = {**entry.cards, "COADLOST": (missing, "Exposures that were lost")} if missing else entry.cards
+        return await asyncio.to_thread(develop, part.shot(cards), state, self._site)
 
     async def _rest(self, entry: Entry, unit: Unit) -> None:
         """Let the CCD be cleared again: the program that died did not come to that."""
@@ -208,7 +236,7 @@ class Recovery:
         try:
             await asyncio.wait([self._waiting])
             if self._waiting.cancelled():
-                raise ReadoutError(self._reason)
+                raise _LostError(self._reason)
             if self._waiting.exception() and entry.moments and not found and unit.state.is_up:
                 await self._ledger.write(replace(entry, held=True))
                 raise StateError("it was not read out, and is still on the CCD")
@@ -231,8 +259,7 @@ class _LostError(ReadoutError):
 def _opened_shutter(entry: Entry) -> bool:
     """Whether its program died when it may have had the shutter of another IOC open."""
     settings = entry.settings
-    is_exposed = entry.frame is not None or entry.held
-    return not is_exposed and settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
+    return entry.moments is None and settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
 
 
 def _backplane(unit: Unit) -> str:

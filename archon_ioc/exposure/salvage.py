@@ -9,8 +9,8 @@ from archon_ioc.exposure.journal import Entry
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.protocol.replies import TICK, BufferInfo, FrameStatus
 
-_EARLY = 0.95
-"""A frame that begins before this part of the integration was over belongs to one that was stopped."""
+_EARLY = 0.25
+"""Seconds: a frame that begins earlier than this before the planned time belongs to an integration that was stopped."""
 _SMALL_BUFFER = 512 << 20
 """Bytes (manual, FRAME): three buffers of this size, or with BIGBUF two larger ones."""
 
@@ -30,9 +30,7 @@ def find(entry: Entry, backplane: str, frames: FrameStatus) -> BufferInfo | None
         ReadoutError: if the controller cannot have the frame any more, and why.
         StateError: if it is another controller.
     """
-    if backplane != entry.controller.backplane:
-        # It may come back, and still have the frame.
-        raise StateError(f"another controller answers: backplane {backplane}, not {entry.controller.backplane}")
+    _require_same(entry, backplane)
     seen = entry.frame.timestamp if entry.frame else entry.before.timer
     if frames.timer < seen:
         raise ReadoutError("the controller was restarted")
@@ -40,6 +38,28 @@ def find(entry: Entry, backplane: str, frames: FrameStatus) -> BufferInfo | None
     if entry.held and found:
         raise ReadoutError("another program has read the CCD out")
     return found
+
+
+def has(entry: Entry, frame: BufferInfo, backplane: str, frames: FrameStatus) -> bool:
+    """Return whether a controller still has a frame that was seen.
+
+    Args:
+        entry: the exposure.
+        frame: the one in question, the entry's own or another one of its sum.
+        backplane: the serial number of the controller that answers now.
+        frames: what its FRAME says now.
+
+    Raises:
+        StateError: if it is another controller.
+    """
+    _require_same(entry, backplane)
+    return frames.timer >= frame.timestamp and frames.buffer(frame.number).is_same_frame(frame)
+
+
+def _require_same(entry: Entry, backplane: str) -> None:
+    if backplane != entry.controller.backplane:
+        # It may come back, and still have the frame.
+        raise StateError(f"another controller answers: backplane {backplane}, not {entry.controller.backplane}")
 
 
 def _seen(frame: BufferInfo, frames: FrameStatus) -> BufferInfo:
@@ -64,7 +84,10 @@ def _unseen(entry: Entry, frames: FrameStatus) -> BufferInfo | None:
 
 def seconds_left(entry: Entry, frames: FrameStatus) -> float:
     """Return how long until the first pixel is due, by the controller's clock; negative when that is over."""
-    return entry.seconds + entry.pause - (frames.timer - entry.before.timer) * TICK
+    seconds = entry.seconds + entry.paused
+    if entry.moments and entry.frame is None:  # the light is over, perhaps early
+        seconds = min(seconds, (entry.moments.ended - entry.noted).total_seconds())
+    return seconds + entry.pause - (frames.timer - entry.before.timer) * TICK
 
 
 def moments(entry: Entry, frame: BufferInfo) -> Moments:
@@ -75,17 +98,21 @@ def moments(entry: Entry, frame: BufferInfo) -> Moments:
     if entry.triggered:
         ended = entry.noted + timedelta(seconds=to_first_pixel - entry.pause)
         return Moments(ended - timedelta(seconds=entry.seconds), ended, entry.seconds, entry.seconds + entry.pause)
-    seconds = entry.seconds
-    if to_first_pixel < _EARLY * seconds:
-        seconds = max(to_first_pixel - entry.pause, 0.0)
-    return Moments(entry.noted, entry.noted + timedelta(seconds=seconds), seconds, to_first_pixel)
+    length = entry.seconds + entry.paused
+    if to_first_pixel < length + entry.pause - _EARLY:
+        length = max(to_first_pixel - entry.pause, entry.paused)
+    return Moments(entry.noted, entry.noted + timedelta(seconds=length), length - entry.paused, to_first_pixel)
 
 
 def in_danger(entries: Iterable[Entry], frames: FrameStatus) -> Entry | None:
     """Return the exposure whose frame the next one would overwrite, None if there is none."""
     number = frames.write_buffer % _buffers_in_use(frames) + 1
     now = frames.buffer(number)
-    return next((entry for entry in entries if entry.frame and now.is_same_frame(entry.frame)), None)
+    return next((entry for entry in entries if any(now.is_same_frame(frame) for frame in _frames(entry))), None)
+
+
+def _frames(entry: Entry) -> list[BufferInfo]:
+    return [frame for frame in (*(earlier for earlier, _ in entry.earlier), entry.frame) if frame]
 
 
 def _buffers_in_use(frames: FrameStatus) -> int:

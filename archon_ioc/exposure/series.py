@@ -13,21 +13,22 @@ from archon_ioc.config import SiteConfig
 from archon_ioc.errors import ArchonError, ReadoutError, StateError
 from archon_ioc.exposure.attributes import Attributes
 from archon_ioc.exposure.backlog import Backlog
-from archon_ioc.exposure.filing import FileSet
+from archon_ioc.exposure.file_set import FileSet
 from archon_ioc.exposure.journal import Entry
 from archon_ioc.exposure.ledger import Account, Ledger
+from archon_ioc.exposure.light import Integrated
 from archon_ioc.exposure.moments import Moments
+from archon_ioc.exposure.part import Part
 from archon_ioc.exposure.phase import Phase
-from archon_ioc.exposure.picture import Exposure, Shot, add, develop
+from archon_ioc.exposure.picture import Exposure, Shot, develop
 from archon_ioc.exposure.publisher import Publisher
 from archon_ioc.exposure.settings import ExposureSettings
-from archon_ioc.exposure.shots import Integrated, Shots
+from archon_ioc.exposure.shots import Shots
 from archon_ioc.exposure.state import CameraState, ImageState, enter, update
 from archon_ioc.exposure.unit import Unit
-from archon_ioc.image.geometry import PixelArray
 from archon_ioc.image.quicklook import Amplifier
 from archon_ioc.live import Live
-from archon_ioc.protocol.replies import BufferInfo, Frame
+from archon_ioc.protocol.replies import Frame
 
 log = logging.getLogger(__name__)
 
@@ -162,8 +163,7 @@ class Series:
 
     async def _read(self, image: "_Image", done: Integrated) -> None:
         await image.account.demand()
-        async with self._hooking.during_readout(self._hooking.call(image.settings, image.files)):
-            await self._shots.read(done, image.account, partial(self._collected, image))
+        await self._shots.read(done, image.account, partial(self._collected, image))
         self._pending = None
 
     async def _take_all(self, settings: ExposureSettings) -> None:
@@ -250,9 +250,8 @@ class Series:
     async def _save(self, image: "_Image", unit: Unit) -> None:
         """Begin to save a controller's part of an image, with what is known of it now, when its last one is saved."""
         self._shots.reach(unit, Phase.SAVING)
-        part = image.parts[unit.name]
-        part.is_handed_out = True
-        shot, state = part.shot(unit, self._attributes), self._state.alone(unit.name)
+        shot = image.parts[unit.name].hand_out(self._attributes.cards(), powered=unit.has_power)
+        state = self._state.alone(unit.name)
         await self._backlog.put(unit.name, self._hand_out(image, unit, shot, state))
 
     async def _hand_out(self, image: "_Image", unit: Unit, shot: Shot, state: CameraState) -> None:
@@ -276,8 +275,8 @@ class Series:
         since = exposure.timestamp - old.timestamp
         image = ImageState(
             unique_id=old.unique_id + 1,
-            published=time.time(),
             timestamp=exposure.timestamp,
+            published=time.time(),
             width=columns,
             height=rows,
             data_type="UInt32" if exposure.picture.dtype.itemsize == 4 else "UInt16",
@@ -293,38 +292,6 @@ def _frame_bytes(acf: Acf, settings: ExposureSettings) -> int:
     return rows * columns * (4 if settings.num_exposures > 1 else acf.sample_mode.bytes_per_pixel)
 
 
-class _Part:
-    """What one controller has collected of an image: a frame, or the sum of several."""
-
-    def __init__(self) -> None:
-        self.is_handed_out = False
-        self._total: PixelArray | None = None
-        self._info: BufferInfo | None = None
-        self._moments: list[Moments] = []
-
-    @property
-    def count(self) -> int:
-        """How many frames it has."""
-        return len(self._moments)
-
-    async def add(self, frame: Frame, moments: Moments) -> None:
-        """Add a frame.
-
-        Raises:
-            ReadoutError: if it does not fit.
-        """
-        self._total = await asyncio.to_thread(add, self._total, frame)
-        self._info = frame.info
-        self._moments.append(moments)
-
-    def shot(self, unit: Unit, attributes: Attributes) -> Shot:
-        """Return it with what clients want in the header."""
-        if self._total is None or self._info is None:
-            raise ReadoutError("nothing was collected")
-        span = Moments.spanning(self._moments)
-        return Shot(self._total, self._info, span, self.count, unit.has_power, attributes.cards())
-
-
 @dataclass
 class _Image:
     """One image on its way: each controller's part, and their files."""
@@ -333,8 +300,12 @@ class _Image:
     controllers: tuple[str, ...]
     files: FileSet
     account: Account
-    parts: dict[str, _Part] = field(init=False)
     quick_looks: dict[str, tuple[Amplifier, ...]] = field(init=False)
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """What each controller has collected."""
+        return self.files.parts
 
     @property
     def number(self) -> int:
@@ -342,5 +313,5 @@ class _Image:
         return self.files.naming.number if self.files.naming else 0
 
     def __post_init__(self) -> None:
-        self.parts = {name: _Part() for name in self.controllers}
+        self.files.parts = {name: Part() for name in self.controllers}
         self.quick_looks = dict.fromkeys(self.controllers, ())

@@ -9,6 +9,7 @@ import pytest
 
 from archon_ioc.errors import SaveError, StateError
 from archon_ioc.exposure.phase import Phase
+from archon_ioc.exposure.settings import ImageMode
 
 
 @pytest.fixture
@@ -45,13 +46,29 @@ async def test_an_aborted_exposure_leaves_nothing_and_no_gap(bench, journal: Cal
     assert bench.files == ["archon_0001.fits"]
 
 
-async def test_without_autosave_there_is_no_entry(bench, journal: Callable[[], list[str]]) -> None:
+async def test_without_autosave_an_entry_lives_until_the_image_is_in_memory(
+    bench, journal: Callable[[], list[str]]
+) -> None:
     await bench.camera.filing.change(auto_save=False)
-    bench.camera.change(seconds=0.2)
+    bench.camera.change(seconds=0.2, image_mode=ImageMode.MULTIPLE, num_images=3)
     client = bench.start()
-    await bench.until_phase(Phase.INTEGRATING)
-    assert journal() == []
+    for _ in range(3):
+        await bench.until_phase(Phase.INTEGRATING)
+        assert len(journal()) == 1, "who starts after a crash must know that the script was not idle"
+        await bench.until_phase(Phase.READING)
     await client
+    assert journal() == []
+    await bench.camera.filing.write()
+    assert bench.files == ["archon_0001.fits"], "no number was taken for what nobody wanted"
+
+
+async def test_without_autosave_a_pending_frame_is_not_overwritten_either(bench, tmp_path: Path) -> None:
+    await leave_pending(bench, tmp_path)
+    await bench.camera.filing.change(auto_save=False)
+    for _ in range(2):
+        await bench.camera.acquire()
+    with pytest.raises(StateError, match="would overwrite exposure 1 of archon, frame 1"):
+        await bench.camera.acquire()
 
 
 async def test_a_write_by_hand_settles_what_is_pending(bench, tmp_path: Path) -> None:
@@ -68,7 +85,8 @@ async def test_a_write_by_hand_settles_what_is_pending(bench, tmp_path: Path) ->
     assert len(bench.files) == 1
 
 
-async def test_an_exposure_that_would_overwrite_a_pending_one_is_refused(bench, tmp_path: Path) -> None:
+async def leave_pending(bench, tmp_path: Path) -> None:
+    """Take an exposure that cannot be saved."""
     bench.camera.change(seconds=0.1)
     client = bench.start()
     await bench.until_phase(Phase.INTEGRATING)
@@ -76,6 +94,10 @@ async def test_an_exposure_that_would_overwrite_a_pending_one_is_refused(bench, 
     with pytest.raises(SaveError):
         await client
     moved.rename(bench.folder)
+
+
+async def test_an_exposure_that_would_overwrite_a_pending_one_is_refused(bench, tmp_path: Path) -> None:
+    await leave_pending(bench, tmp_path)
     for _ in range(2):
         await bench.camera.acquire()
     with pytest.raises(StateError, match="would overwrite exposure 1 of archon, frame 1"):

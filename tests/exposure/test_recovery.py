@@ -191,6 +191,129 @@ async def test_a_disk_that_fills_up_during_an_exposure_loses_nothing(bench) -> N
     await bench.good()
 
 
+# Without AutoSave
+
+
+async def test_an_exposure_that_nobody_saves_is_ended_by_the_next_program(benches, fake_shutter) -> None:
+    async with benches(shutter=fake_shutter) as bench:
+        await bench.camera.filing.change(auto_save=False)
+        bench.camera.change(seconds=600.0, shutter_mode=ShutterMode.EPICS_PV)
+        client = bench.start()
+        await bench.until(lambda state: state.shutter_open)
+        fake_shutter.fails = "close"  # the program dies before
+        await end_without_a_word(bench)
+        await asyncio.wait([client])
+        client.exception()
+        fake_shutter.fails = ""
+        fake_shutter.calls.clear()
+        async with next_life(bench, fake_shutter) as camera:
+            await camera.live.until(lambda state: "Ended exposure without AutoSave of archon" in state.message, 10)
+            assert fake_shutter.calls == ["close"]
+            bench.assert_resting()
+            assert (camera.state.journal.pending, bench.files) == (0, [])
+
+
+# Sums
+
+
+async def cut_short(bench, count: int, of: int, seconds: float = 0.5) -> None:
+    """Die while the last of ``count`` exposures of a sum is integrated."""
+    bench.camera.change(seconds=seconds, num_exposures=of)
+    client = bench.start()
+    await bench.until(lambda state: state.exposures_done == count - 1 and state.phase is Phase.INTEGRATING)
+    await end_without_a_word(bench)
+    await asyncio.wait([client])
+    client.exception()
+
+
+@pytest.mark.parametrize(("count", "of", "frames"), [(2, 2, (1, 2)), (3, 5, (1, 2, 3)), (5, 5, (3, 4, 5))])
+async def test_of_a_sum_all_that_the_controller_has_is_recovered(
+    benches, make_acf: Callable[..., Acf], pattern: Callable[[Acf, int], Any], count: int, of: int, frames: tuple[int]
+) -> None:
+    lost = count - len(frames)
+    async with benches(speed=1, line_seconds=0.002) as bench:
+        await cut_short(bench, count, of)
+        async with next_life(bench) as camera:
+            await camera.live.until(lambda state: state.journal.pending == 0, 20)
+            assert bench.files == ["archon_0001.fits"]
+            assert camera.state.message.endswith(f"{len(frames)} of {count} frames of its sum" if lost else "UTC")
+        with fits.open(bench.folder / "archon_0001.fits") as hdus:
+            header, pixels = hdus[0].header, hdus[0].data
+            assert np.array_equal(pixels, sum(pattern(make_acf(), frame).astype(np.uint32) for frame in frames))
+    assert (header["COADDS"], header["EXPTIME"]) == (len(frames), 0.5 * len(frames))
+    assert header.get("COADLOST", 0) == lost
+
+
+async def test_what_was_read_out_of_a_sum_is_kept_when_the_rest_is_lost(benches) -> None:
+    async with benches(speed=1, line_seconds=0.002, script={"readout_start": 0.5}) as bench:
+        await cut_short(bench, 2, 5, seconds=2.0)
+        async with next_life(bench) as camera:
+            await camera.live.until(lambda state: bool(state.journal.waiting), 10)
+            for command in (
+                "FASTLOADPARAM Exposures 0",
+                "FASTLOADPARAM ReadOut 0",
+                "RESETTIMING",
+            ):  # by another program
+                bench.device.handle(command, bench.sim.now)
+            await camera.live.until(lambda state: state.journal.pending == 0, 20)
+            assert camera.state.message.endswith("1 of 2 frames of its sum")
+        assert fits.getval(bench.folder / "archon_0001.fits", "COADDS") == 1
+
+
+async def test_a_sum_that_is_partly_in_memory_is_completed(
+    bench, make_acf: Callable[..., Acf], pattern: Callable[[Acf, int], Any]
+) -> None:
+    bench.camera.change(seconds=0.2, num_exposures=5)
+    client = bench.start()
+    await bench.until(lambda state: state.exposures_done == 4 and state.phase is Phase.INTEGRATING)
+    bench.sim.faults.reject = "FETCH"
+    with pytest.raises(ArchonError, match="rejected"):
+        await client
+    await bench.until(lambda state: state.journal.pending == 0)
+    with fits.open(bench.folder / "archon_0001.fits") as hdus:
+        assert hdus[0].header["COADDS"] == 5
+        wanted = sum(pattern(make_acf(), frame).astype(np.uint32) for frame in range(1, 6))
+        assert np.array_equal(hdus[0].data, wanted)
+    await bench.good()
+
+
+async def test_a_sum_of_an_earlier_life_is_thrown_away_as_a_whole(benches) -> None:
+    async with benches(speed=1, line_seconds=0.002) as bench:
+        await cut_short(bench, 2, 2, seconds=3.0)
+        async with next_life(bench) as camera:
+            await camera.live.until(lambda state: bool(state.journal.waiting), 10)
+            await camera.abort("not wanted")
+            await camera.live.until(lambda state: state.journal.pending == 0, 10)
+        assert bench.files == []
+
+
+# Ended early
+
+
+async def test_the_time_of_a_stop_is_known_to_the_next_program(benches, fake_shutter) -> None:
+    """The program dies when the shutter is closed, and the script was not told to read out."""
+    async with benches(shutter=fake_shutter, script={"readout_start": 0.5}) as bench:
+        bench.camera.change(seconds=600.0, shutter_mode=ShutterMode.EPICS_PV)
+        client = bench.start()
+        await bench.until(lambda state: state.shutter_open and 0 < state.remaining < 599.7)
+        fake_shutter.hangs = "close"
+        stopping = asyncio.create_task(bench.camera.stop())
+        await bench.until(lambda _: "close" in fake_shutter.calls)
+        bench.controlling.cancel()
+        await asyncio.wait([bench.controlling])
+        fake_shutter.released.set()
+        await asyncio.wait([stopping, client])
+        client.exception()
+        await end_without_a_word(bench)
+        async with next_life(bench, fake_shutter) as camera:
+            await camera.live.until(lambda state: state.phase is Phase.PENDING, 20)
+            await camera.read()
+        assert 0.2 < fits.getval(bench.folder / "archon_0001.fits", "EXPTIME") < 5
+
+
+# Disks
+
+
 async def test_a_slow_disk_holds_nobody_up_but_the_exposure(bench, held_disk: threading.Event) -> None:
     client = bench.start()
     await bench.until(lambda state: state.file.writing)

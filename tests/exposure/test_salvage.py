@@ -9,7 +9,7 @@ from archon_ioc.errors import ReadoutError, StateError
 from archon_ioc.exposure.files import Naming
 from archon_ioc.exposure.journal import Entry, Snapshot
 from archon_ioc.exposure.moments import Moments
-from archon_ioc.exposure.salvage import find, in_danger, moments, seconds_left
+from archon_ioc.exposure.salvage import find, has, in_danger, moments, seconds_left
 from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.protocol.enums import FrameMode, SampleMode
 from archon_ioc.protocol.replies import BufferInfo, FrameStatus
@@ -124,6 +124,33 @@ def test_moments_by_the_clock_of_the_controller() -> None:
 def test_moments_of_an_integration_that_was_stopped() -> None:
     early = replace(FRESH, timestamp=51 * SECOND)
     assert moments(ENTRY, early) == Moments(NOTED, NOTED + timedelta(seconds=0.5), 0.5, 1.0)
+
+
+def test_a_stop_shortly_before_the_end_is_seen() -> None:
+    hour = replace(ENTRY, seconds=3600.0)
+    first_pixel = 50 * SECOND + 3599 * SECOND
+    assert moments(hour, replace(FRESH, timestamp=first_pixel)).seconds == pytest.approx(3598.5)
+    late = replace(FRESH, timestamp=first_pixel + 2 * SECOND)
+    assert moments(hour, late).seconds == 3600.0, "the planned time, with what the script takes after it"
+
+
+def test_a_readout_is_due_when_the_light_is_over() -> None:
+    early = replace(ENTRY, moments=Moments(NOTED, NOTED + timedelta(seconds=1), 0.5, 1.0))
+    assert seconds_left(early, replace(BEFORE, timer=51 * SECOND)) == pytest.approx(0.5)
+
+
+def test_a_frame_of_a_sum_is_there_or_not() -> None:
+    assert has(ENTRY, FRESH, "0001", AFTER)
+    assert not has(ENTRY, replace(FRESH, frame=4), "0001", AFTER)
+    assert not has(ENTRY, FRESH, "0001", replace(AFTER, timer=52 * SECOND)), "the controller was restarted"
+    with pytest.raises(StateError, match="another controller answers"):
+        has(ENTRY, FRESH, "0002", AFTER)
+
+
+def test_all_frames_of_a_sum_are_in_danger() -> None:
+    summed = replace(ENTRY, earlier=((FRESH, Moments(NOTED, NOTED, 1.0, 1.0)),))
+    assert in_danger([summed], replace(AFTER, write_buffer=1)) == summed
+    assert in_danger([summed], replace(AFTER, write_buffer=2)) is None
 
 
 def test_moments_of_an_exposure_that_was_triggered() -> None:
