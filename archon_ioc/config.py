@@ -82,6 +82,9 @@ class ScriptConfig(_Model):
     do_flush: str = "DoFlush"
     flush_count: str = "FlushCount"
     external_trigger: str = "ExternalTrigger"
+    pause: str = "PauseExposure"
+    pause_by_hold: bool = False
+    """Whether an integration may be paused by holding the cores, and its rest be integrated as another one."""
     horizontal_binning: str = "HorizontalBinning"
     vertical_binning: str = "VerticalBinning"
     horizontal_binning_none: Literal[0, 1] | None = None

@@ -35,6 +35,7 @@ class Roles:
     flush_count: str | None
     external_trigger: str | None
     external_trigger_value: int
+    pause: str | None
 
     @classmethod
     def of(cls, acf: Acf, names: ScriptConfig = DEFAULT_NAMES) -> Self:
@@ -59,11 +60,12 @@ class Roles:
             flush_count=acf.parameter_name(names.flush_count),
             external_trigger=external_trigger,
             external_trigger_value=acf.parameters[external_trigger] if external_trigger else 0,
+            pause=acf.parameter_name(names.pause),
         )
 
     def quiet(self) -> dict[str, int]:
         """Return the parameters with which the script does nothing but wait."""
-        names = (self.continuous, self.exposures, self.readout, self.abort, self.do_flush)
+        names = (self.continuous, self.exposures, self.readout, self.abort, self.do_flush, self.pause)
         return {name: 0 for name in names if name}
 
     def resting(self) -> dict[str, int]:

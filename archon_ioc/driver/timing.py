@@ -41,7 +41,8 @@ class Timing:
 
     def __init__(self, keeper: Keeper, names: ScriptConfig) -> None:
         self._keeper = keeper
-        self._names = names
+        self.names = names
+        """Those of the script's parameters, and what it may be told."""
         self._memory = FrameMemory()
         self._fetching = asyncio.Lock()  # LOCK of a second fetch would take that of the first away
         self.auto_flush: bool | None = None
@@ -62,7 +63,7 @@ class Timing:
         if acf is None:
             raise StateError("no configuration is loaded")
         try:
-            return Script.of(acf, self._names)
+            return Script.of(acf, self.names)
         except ConfigError as error:
             raise StateError(str(error)) from error
 
@@ -103,7 +104,7 @@ class Timing:
         if script.external_trigger:
             values[script.external_trigger] = int(integration.triggered)
         elif integration.triggered:
-            raise StateError(f"this timing script has no parameter {self._names.external_trigger!r}")
+            raise StateError(f"this timing script has no parameter {self.names.external_trigger!r}")
         if integration.triggered and self._keeper.state.acf and not self._keeper.state.acf.number("TRIGINENABLE", 0):
             raise StateError("the configuration does not listen to Trigger In: TRIGINENABLE is 0")
         values |= script.times(integration.seconds)
@@ -136,6 +137,18 @@ class Timing:
         await self.set_parameters({**script.quiet(), script.readout: 1})
         if begins:
             await self._keeper.request(commands.release_timing())
+
+    async def pause(self, *, by_hold: bool) -> None:
+        """Keep light from the running integration: by the script's parameter for that, or by holding the cores.
+
+        Raises:
+            LinkError: if the link is not UP or breaks.
+        """
+        script = self.script()
+        if by_hold or script.pause is None:
+            await self._keeper.request(commands.hold_timing())
+        else:
+            await self.set_parameters({script.pause: 1})
 
     async def make_safe(self) -> None:
         """Stop everything that the script does: cores reset, shutter signal low, idle flushing as configured.
@@ -195,7 +208,7 @@ class Timing:
         """
         script = self.script()
         if not script.do_flush:
-            raise StateError(f"this timing script has no parameter {self._names.do_flush!r}")
+            raise StateError(f"this timing script has no parameter {self.names.do_flush!r}")
         values = script.quiet()
         if script.flush_count:
             values[script.flush_count] = count
@@ -209,7 +222,7 @@ class Timing:
     def _flush_seconds(self, changes: dict[str, int]) -> float:
         acf = self._keeper.state.acf
         try:
-            return _seconds(estimate_flush(acf, changes, self._names) if acf else None)
+            return _seconds(estimate_flush(acf, changes, self.names) if acf else None)
         except ArchonError as error:
             log.info("%s: the time of a flush is not known: %s", self._keeper.config.name, error)
             return 0.0
@@ -237,7 +250,7 @@ class Timing:
             LinkError: if nobody keeps the link any more.
         """
         after = max(after, 0.0)
-        limit = self._names.readout_start + _seconds(self._predicted and self._predicted.start) + after
+        limit = self.names.readout_start + _seconds(self._predicted and self._predicted.start) + after
         seen, since = None, time.monotonic()
         begin: int | None = None
         try:
@@ -252,7 +265,7 @@ class Timing:
                 growth = (current.frame, current.lines, current.pixels) if current else None
                 if growth != seen:
                     seen, since = growth, time.monotonic()
-                    limit = self._names.readout_stall + _seconds(self._predicted and self._predicted.line)
+                    limit = self.names.readout_stall + _seconds(self._predicted and self._predicted.line)
                 if time.monotonic() - since > limit:
                     raise ReadoutError(_stalled(current, limit))
                 await asyncio.sleep(_pause(left, self._keeper.config.frame_period))

@@ -35,9 +35,15 @@ class Moments:
         )
 
 
-def of_started(started: datetime, seconds: float, before: FrameStatus, info: BufferInfo) -> Moments:
-    """Return the moments of an exposure that was ``started`` by us when the buffers were as ``before``."""
-    return Moments(started, started + timedelta(seconds=seconds), seconds, (info.timestamp - before.timer) * TICK)
+def of_started(
+    started: datetime, seconds: float, before: FrameStatus, info: BufferInfo, paused: float = 0.0
+) -> Moments:
+    """Return the moments of an exposure that was ``started`` by us when the buffers were as ``before``.
+
+    It was ``paused`` for so many seconds.
+    """
+    ended = started + timedelta(seconds=seconds + paused)
+    return Moments(started, ended, seconds, (info.timestamp - before.timer) * TICK)
 
 
 def of_triggered(state: ControllerState, seconds: float, info: BufferInfo) -> Moments:

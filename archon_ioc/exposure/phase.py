@@ -7,6 +7,10 @@ stateDiagram-v2
     IDLE --> PENDING: an earlier program left it on the CCD
     PREPARING --> INTEGRATING
     INTEGRATING --> READING
+    INTEGRATING --> PAUSED: until it goes on
+    PAUSED --> INTEGRATING
+    PAUSED --> READING: ended early
+    PAUSED --> PENDING
     INTEGRATING --> PENDING: the charge stays on the CCD
     PENDING --> READING
     READING --> FETCHING
@@ -17,7 +21,7 @@ stateDiagram-v2
     WAITING --> PREPARING
     SAVING --> IDLE
     WAITING --> IDLE: no more is wanted
-    PREPARING --> ABORTING: also from INTEGRATING, PENDING, READING, FETCHING, SAVING and WAITING
+    PREPARING --> ABORTING: also from INTEGRATING, PAUSED, PENDING, READING, FETCHING, SAVING and WAITING
     ABORTING --> IDLE
 ```
 """
@@ -31,6 +35,7 @@ class Phase(Enum):
     IDLE = "idle"
     PREPARING = "preparing"
     INTEGRATING = "integrating"
+    PAUSED = "paused"
     PENDING = "waiting to be read out"
     READING = "reading out"
     FETCHING = "fetching"
@@ -51,7 +56,8 @@ class Outcome(Enum):
 STEPS: dict[Phase, frozenset[Phase]] = {
     Phase.IDLE: frozenset({Phase.PREPARING, Phase.PENDING}),
     Phase.PREPARING: frozenset({Phase.INTEGRATING, Phase.ABORTING}),
-    Phase.INTEGRATING: frozenset({Phase.READING, Phase.PENDING, Phase.ABORTING}),
+    Phase.INTEGRATING: frozenset({Phase.READING, Phase.PAUSED, Phase.PENDING, Phase.ABORTING}),
+    Phase.PAUSED: frozenset({Phase.INTEGRATING, Phase.READING, Phase.PENDING, Phase.ABORTING}),
     Phase.PENDING: frozenset({Phase.READING, Phase.ABORTING}),
     Phase.READING: frozenset({Phase.FETCHING, Phase.ABORTING}),
     Phase.FETCHING: frozenset({Phase.SAVING, Phase.PREPARING, Phase.ABORTING}),  # PREPARING: summed exposures

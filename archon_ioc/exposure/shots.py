@@ -2,34 +2,27 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Self, TypeVar
+from dataclasses import replace
+from typing import Any, Literal, TypeVar
 
 from archon_ioc.acf.file import Acf
-from archon_ioc.driver.timing import Integration
 from archon_ioc.errors import LinkError, ReadoutError, RejectedError, StateError
-from archon_ioc.exposure import moments
 from archon_ioc.exposure.hooking import Hooking
 from archon_ioc.exposure.ledger import Account
+from archon_ioc.exposure.light import LAST_MOMENT, Integrated, Light
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.settings import ExposureSettings, TriggerMode
 from archon_ioc.exposure.shutter import Shutter
-from archon_ioc.exposure.state import CameraState, enter, update
-from archon_ioc.exposure.together import first, side_by_side, together
+from archon_ioc.exposure.state import CameraState, enter
+from archon_ioc.exposure.together import side_by_side, together
 from archon_ioc.exposure.unit import Unit
 from archon_ioc.live import Live
-from archon_ioc.protocol.replies import BufferInfo, Frame
+from archon_ioc.protocol.replies import Frame
 
 log = logging.getLogger(__name__)
 
-_COUNTDOWN_PERIOD = 0.1
-_LAST_MOMENT = 0.5
-"""Seconds before its end from which on an integration is not ended early: the script must not read out already."""
 _COURSE = (Phase.READING, Phase.FETCHING, Phase.SAVING)
 
 T = TypeVar("T")
@@ -62,8 +55,8 @@ class Shots:
         self._shutter = shutter
         self._live = live
         self._is_wired = sync == "hardware" and len(units) > 1
-        self._is_ending = False
-        self._is_triggered = False
+        self.light = Light(units, shutter, live, is_wired=self._is_wired)
+        """What is collected now; it can be paused."""
         self._stages: dict[str, Phase] = {}  # where each controller is that has not failed
 
     @property
@@ -107,7 +100,7 @@ class Shots:
             await self.hold(settings.readout_delay)
         await self.read(done, account, collected)
 
-    async def expose(self, settings: ExposureSettings, account: Account) -> "Integrated":
+    async def expose(self, settings: ExposureSettings, account: Account) -> Integrated:
         """Integrate once, for `read`. If this fails or is cancelled, call `stop`.
 
         Raises:
@@ -117,20 +110,23 @@ class Shots:
             enter(self._live, Phase.PREPARING)
         await self._each(lambda unit: unit.require_power())
         await self._shutter.prepare(settings)
-        integration = self._integration(settings)
+        integration = self.light.integration(settings)
         await self._each(lambda unit: unit.prepare(integration))
-        await account.begin(self.units, self._seconds(settings))
-        await self._begin(integration)
+        await account.begin(self.units, self.light.seconds(settings))
+        await self.light.begin(integration)
         enter(self._live, Phase.INTEGRATING)
         async with self.hooking.during_exposure(self.hooking.call(settings, account.files)):
-            return await self._integrate(settings, integration)
+            done = await self.light.collect(settings, integration, account)
+        if self._shutter.is_moved_by_host(settings):
+            await account.integrated(done.light)
+        return done
 
     async def hold(self, seconds: float) -> None:
         """Leave the charge on the CCD for a while."""
         enter(self._live, Phase.PENDING)
         await self.count_down(seconds)
 
-    async def read(self, done: "Integrated", account: Account, collected: Collected) -> None:
+    async def read(self, done: Integrated, account: Account, collected: Collected) -> None:
         """Read out and fetch what was integrated. If this fails or is cancelled, call `stop`.
 
         Raises:
@@ -148,7 +144,7 @@ class Shots:
     @property
     def is_ending(self) -> bool:
         """Whether `end_early` was called: what was begun is finished, and no more."""
-        return self._is_ending
+        return self.light.is_ending
 
     def end_early(self) -> None:
         """End the integration now and keep the light; `begin_anew` ends that.
@@ -156,16 +152,16 @@ class Shots:
         Raises:
             StateError: if there is no light yet, or a script cannot read out early.
         """
-        if self._live.value.phase is Phase.INTEGRATING:
-            if self._is_triggered:
+        if self._live.value.phase in (Phase.INTEGRATING, Phase.PAUSED):
+            if self.light.is_triggered:
                 raise StateError("there is no light to keep before the trigger; abort")
             if any(unit.controller.timing.script().readout is None for unit in self.units):
                 raise StateError("this timing script cannot end an integration early; abort throws the image away")
-        self._is_ending = True
+        self.light.is_ending = True
 
     def begin_anew(self) -> None:
         """Forget `end_early`."""
-        self._is_ending = False
+        self.light.is_ending = False
 
     def reach(self, unit: Unit, phase: Phase) -> None:
         """Show how far a controller is: the camera is where the last one is, while it has not failed."""
@@ -174,13 +170,7 @@ class Shots:
 
     async def count_down(self, seconds: float) -> float:
         """Wait, and show how long still; return what is left where `end_early` ends it."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while (left := end - loop.time()) > 0 and not (self._is_ending and left > _LAST_MOMENT):
-            update(self._live, remaining=left)
-            await asyncio.sleep(min(left, _COUNTDOWN_PERIOD))
-        update(self._live, remaining=0.0)
-        return max(left, 0.0)
+        return await self.light.count_down(seconds)
 
     async def stop(self) -> None:
         """Stop the scripts that do something for us; if that fails, `is_unsafe` and `problem` say so."""
@@ -201,31 +191,6 @@ class Shots:
     def _named(self, unit: Unit, text: str) -> str:
         return f"{unit.name}: {text}" if len(self.units) > 1 else text
 
-    def _integration(self, settings: ExposureSettings) -> Integration:
-        """What the scripts are to do. Where we move the shutter, they wait for us with the readout."""
-        if not self._shutter.is_moved_by_host(settings):
-            is_triggered = settings.trigger_mode is TriggerMode.EXTERNAL
-            return Integration(settings.seconds, not settings.holds_charge, is_triggered)
-        longer = settings.shutter_open_delay + settings.shutter_close_delay
-        return Integration(settings.seconds + longer, readout=False)
-
-    def _seconds(self, settings: ExposureSettings) -> float:
-        """The length of an integration, as the first script rounds it."""
-        if self._shutter.is_moved_by_host(settings):
-            return settings.seconds
-        script = self.units[0].controller.timing.script()
-        return script.ticks(settings.seconds) / script.ticks_per_second
-
-    async def _begin(self, integration: Integration) -> None:
-        async with AsyncExitStack() as quiet:
-            for unit in self.units:
-                await quiet.enter_async_context(unit.controller.timing.undisturbed)
-            await self._each(lambda unit: self._release(unit, integration))
-
-    async def _release(self, unit: Unit, integration: Integration) -> None:
-        if unit is self.units[0] or not self._is_wired:
-            await unit.controller.timing.begin(triggered=integration.triggered)
-
     async def _read_early(self) -> set[str]:
         """Let those that are synchronised by hardware read out at the same tick; return who has to do it by itself.
 
@@ -239,23 +204,10 @@ class Shots:
             return everybody
         return {name for name, is_held in held.items() if not is_held}
 
-    async def _integrate(self, settings: ExposureSettings, integration: Integration) -> "Integrated":
-        """Wait while light is collected."""
-        seconds = self._seconds(settings)
-        self._is_triggered = settings.trigger_mode is TriggerMode.EXTERNAL
-        if self._is_triggered:
-            await first(unit.controller.timing.frame_start(unit.start) for unit in self.units)
-            return Integrated(None, seconds, waits=False)
-        due = asyncio.get_running_loop().time() + seconds if integration.readout else math.inf
-        async with self._shutter.opened(settings):
-            started = datetime.now(UTC)
-            left = await self.count_down(settings.seconds)
-        return Integrated(started, seconds, waits=left > 0 or not integration.readout, left=left, due=due)
-
-    async def _finish(self, unit: Unit, done: "Integrated", account: Account, collected: Collected) -> None:
+    async def _finish(self, unit: Unit, done: Integrated, account: Account, collected: Collected) -> None:
         """Do one controller's part after the integration."""
         try:
-            if done.waits and not await unit.read_early(done.due - _LAST_MOMENT):
+            if done.waits and not await unit.patiently(unit.controller.timing.read_early, done.due - LAST_MOMENT):
                 done = replace(done, left=0.0)
             info = await unit.read_out()
             moment = done.moments(unit, info)
@@ -282,36 +234,3 @@ async def _succeeds(work: Awaitable[None]) -> bool:
         log.warning("a readout is not synchronised: %s", error)
         return False
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class Integrated:
-    """An integration that is over: when it was started, None by a trigger, and how long it was to be.
-
-    ``waits``: the script has to be told to read it out. ``left`` seconds before the time it was ended early; at
-    ``due``, by the clock of the loop, the script would have read out by itself.
-    """
-
-    started: datetime | None
-    planned: float
-    waits: bool
-    left: float = 0.0
-    due: float = math.inf
-
-    @classmethod
-    def before(cls, moment: Moments) -> Self:
-        """Return what ended at a moment, and waits to be read out."""
-        return cls(moment.started, moment.seconds, waits=True)
-
-    @property
-    def light(self) -> Moments:
-        """When there was light; the dark time is known when it is read out."""
-        started, seconds = self.started or datetime.now(UTC), round(self.planned - self.left, 3)
-        return Moments(started, started + timedelta(seconds=seconds), seconds, seconds)
-
-    def moments(self, unit: Unit, info: BufferInfo) -> Moments:
-        """Return begin and end of the integration of a frame."""
-        seconds = round(self.planned - self.left, 3)
-        if self.started is None:
-            return moments.of_triggered(unit.state, seconds, info)
-        return moments.of_started(self.started, seconds, unit.start, info)

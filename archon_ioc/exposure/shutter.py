@@ -98,6 +98,27 @@ class Shutter:
         yield
         self.stopped()
 
+    async def shut(self, settings: ExposureSettings) -> None:
+        """Close it for a pause, within `opened`.
+
+        Raises:
+            StateError: if a shutter of another IOC does not say that it moved.
+        """
+        if not self.is_moved_by_host(settings):
+            self.stopped()
+            return
+        await self._move_by_pv(False)
+        await asyncio.sleep(settings.shutter_close_delay)
+
+    async def reopen(self, settings: ExposureSettings) -> None:
+        """Open it after a pause; returns and raises as `shut` does."""
+        if not self.is_moved_by_host(settings):
+            self._follows_script = settings.takes_light and settings.shutter_mode is ShutterMode.DETECTOR
+            self.look()
+            return
+        await self._move_by_pv(True)
+        await asyncio.sleep(settings.shutter_open_delay)
+
     def stopped(self) -> None:
         """The script does not integrate any more."""
         self._follows_script = False

@@ -66,6 +66,7 @@ class CameraState:
     images_done: int = 0
     exposures_done: int = 0
     remaining: float = 0.0
+    paused_seconds: float = 0.0  # of this exposure so far
     shutter_open: bool = False
     shutter_config: ShutterConfig = field(default_factory=ShutterConfig)
     shutter_told: bool = False  # the last word to a shutter of another IOC was to open

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+from collections.abc import Awaitable, Callable
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.driver.controller import ArchonController
@@ -125,8 +126,8 @@ class Unit:
         self._running, self._lost = True, ""
         self._before = await self.controller.timing.prepare(integration)
 
-    async def read_early(self, latest: float = math.inf) -> bool:
-        """Read out what was integrated, where the script waits for that or still integrates; wait for a lost link.
+    async def patiently(self, work: Callable[[], Awaitable[object]], latest: float = math.inf) -> bool:
+        """Do what must be done between integration and readout, or during them; a lost link is waited for.
 
         Return False where that takes until ``latest``, by the clock of the loop: a script that integrates will then
         have read out by itself.
@@ -141,9 +142,9 @@ class Unit:
                 return False
             try:
                 await self._require_same_life()
-                await timing.read_early()
+                await work()
             except LinkError as error:
-                log.warning("%s: the link is lost before a readout: %s", self.name, error)
+                log.warning("%s: the link is lost during an exposure: %s", self.name, error)
             else:
                 return True
 
