@@ -27,6 +27,8 @@ RULES: tuple[Rule, ...] = tuple(rule for _, rules in GROUPS for rule in rules)
 """Every rule, one per kind of finding."""
 
 _NUMBER = re.compile(r"(\d+)")
+NOT_FOLLOWED = "not-followed"
+"""The kind of finding that a timing script cannot be rehearsed."""
 _STOPPING = frozenset(rule.kind for rule in RULES if rule.stops_load)
 
 
@@ -56,9 +58,12 @@ def reasons_to_refuse(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def frame_problems(acf: Acf, names: ScriptConfig = DEFAULT_NAMES) -> dict[str, str]:
-    """Return why no frame of ``acf`` would be whole, by kind of finding; nothing if they are."""
+    """Return why no frame of ``acf`` would be whole, by kind of finding; nothing if they are.
+
+    `NOT_FOLLOWED` is the kind where that cannot be found out.
+    """
     subject = Subject(acf, None, names)
-    rules = (rule for rule in frames.RULES if rule.kind in frames.INCOMPLETE)
+    rules = (rule for rule in frames.RULES if rule.kind in {*frames.INCOMPLETE, NOT_FOLLOWED})
     return {rule.kind: found.why for rule in rules for found in rule.look(subject)}
 
 

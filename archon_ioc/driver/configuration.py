@@ -125,27 +125,31 @@ class Configuration:
     async def set_window(self, changes: Mapping[str, int], *, reset: bool) -> Window:
         """Change the window; see `ArchonController.set_window`."""
         async with self._keeper.undisturbed():
-            window, current, original = await self._planned(changes, reset)
-            await _to_its_end(self._set_window(window, current, original))
+            window, doubt = await self._planned(changes, reset)
+            await _to_its_end(self._set_window(window))
+            if doubt:
+                self._tell(self._keeper.state.config, f"the window is set, but {doubt}")
             return window
 
     async def check_window(self, changes: Mapping[str, int], *, reset: bool) -> Window:
         """Return the window that `set_window` would set; see `ArchonController.check_window`."""
-        window, _, _ = await self._planned(changes, reset)
+        window, _ = await self._planned(changes, reset)
         return window
 
-    async def _planned(self, changes: Mapping[str, int], reset: bool) -> tuple[Window, Window, Acf]:
-        """Return the new window, the old one and the configuration as it was loaded."""
+    async def _planned(self, changes: Mapping[str, int], reset: bool) -> tuple[Window, str]:
+        """Return the new window, and why nobody knows whether its frames will be whole, if so."""
         state, original = self._keeper.state, self._original
         if original is None or state.window is None or state.default_window is None:
             raise StateError("no configuration is loaded")
         window = (state.default_window if reset else state.window).changed(changes)
         # What is wrong with it is told before anything is changed.
         windowed = original.with_values(window.entries(original, self._names))
-        await require_readable(windowed, original, self._names)
-        return window, state.window, original
+        return window, await require_readable(windowed, original, self._names)
 
-    async def _set_window(self, window: Window, current: Window, original: Acf) -> None:
+    async def _set_window(self, window: Window) -> None:
+        current, original = self._keeper.state.window, self._original
+        if current is None or original is None:
+            raise StateError("no configuration is loaded")
         try:
             await self._use(window, original)
             self._complaints.pop("window", None)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from archon_ioc.acf.check import check, frame_problems, reasons_to_refuse
+from archon_ioc.acf.check import NOT_FOLLOWED, check, frame_problems, reasons_to_refuse
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.finding import Finding, Severity
 from archon_ioc.config import ControllerConfig, ScriptConfig
@@ -39,18 +39,21 @@ async def inspect(acf: Acf, system: SystemInfo | None, config: ControllerConfig,
     return _summary(worse)
 
 
-async def require_readable(windowed: Acf, original: Acf, names: ScriptConfig) -> None:
+async def require_readable(windowed: Acf, original: Acf, names: ScriptConfig) -> str:
     """Check that frames of a window will be whole: that the script clocks them, and that they fit into a buffer.
 
-    What is wrong with the configuration as it was loaded is not held against the window.
+    What is wrong with the configuration as it was loaded is not held against the window. Return why nobody knows
+    whether they will be, nothing if that is known.
 
     Raises:
         InputError: with the reasons.
     """
     # Some 20 ms.
     problems = await asyncio.to_thread(frame_problems, windowed, names)
+    doubt = problems.pop(NOT_FOLLOWED, "")
     if problems and (new := set(problems) - set(await asyncio.to_thread(frame_problems, original, names))):
         raise InputError("; ".join(problems[kind] for kind in sorted(new)))
+    return doubt
 
 
 def _refusal(reasons: Sequence[Finding]) -> str:

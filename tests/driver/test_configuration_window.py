@@ -203,3 +203,14 @@ async def test_a_restarted_program_knows_which_window_is_the_files(make_lab: Mak
             assert archon.status.acf.path == str(path)
             await archon.set_window(reset=True)
             assert archon.status.acf.keys == acf.keys
+
+
+async def test_it_is_told_when_nobody_knows_whether_frames_will_be_whole(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with make_lab() as lab:
+        monkeypatch.setattr("archon_ioc.acf.rehearsal._MOST_STEPS", 10)
+        await lab.archon.set_window(lines=10)
+        assert lab.config is ConfigState.APPLIED
+        assert "the window is set, but" in lab.archon.status.config_message
+        assert "is not known and not checked" in lab.archon.status.config_message

@@ -9,9 +9,9 @@ import pytest
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.config import ControllerConfig, ScriptConfig
-from archon_ioc.driver.inspection import inspect
+from archon_ioc.driver.inspection import inspect, require_readable
 from archon_ioc.driver.state import ConfigState
-from archon_ioc.errors import ConfigError
+from archon_ioc.errors import ConfigError, InputError
 from archon_ioc.protocol.replies import SystemInfo
 
 MakeLab = Callable[..., AbstractAsyncContextManager[Any]]
@@ -73,3 +73,11 @@ async def test_the_names_of_the_site_count(acf: Acf, caplog: pytest.LogCaptureFi
         await inspect(stored, None, ControllerConfig(), ScriptConfig(do_flush="IntMS")) == "the check found 1 warning"
     )
     assert "stored-demand" in caplog.text
+
+
+async def test_whether_the_frames_of_a_window_are_whole(acf: Acf, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await require_readable(acf, acf, ScriptConfig()) == ""
+    with pytest.raises(InputError, match="PIXELCOUNT=600"):
+        await require_readable(acf.with_value("PIXELCOUNT", "600"), acf, ScriptConfig())
+    monkeypatch.setattr("archon_ioc.acf.rehearsal._MOST_STEPS", 10)
+    assert "is not known and not checked" in await require_readable(acf, acf, ScriptConfig())
