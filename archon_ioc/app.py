@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import os
 import platform
@@ -11,12 +12,14 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.taps import place
 from archon_ioc.config import SiteConfig, with_units
+from archon_ioc.config_names import OFF
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.errors import ConfigError, LinkError
 from archon_ioc.exposure.camera import Camera
@@ -30,6 +33,7 @@ from archon_ioc.live import Live
 from archon_ioc.plugins.chain import Chain
 from archon_ioc.plugins.feed import Feed
 from archon_ioc.plugins.ndarray import NDArray
+from archon_ioc.plugins.pva import PvaPlugin
 from archon_ioc.plugins.standard_arrays import StandardArrays
 from archon_ioc.pvs.camera_rows import CAMERA_PORT, CAMERA_ROWS
 from archon_ioc.pvs.controller_rows import CONTROLLER_ROWS, IOC_ROWS, IocState
@@ -38,6 +42,7 @@ from archon_ioc.pvs.exposure_rows import EXPOSURE_ROWS
 from archon_ioc.pvs.file_rows import FITS_ROWS
 from archon_ioc.pvs.image_rows import ARRAY_DATA
 from archon_ioc.pvs.pool_rows import POOL_ROWS
+from archon_ioc.pvs.pva_rows import IMAGE
 from archon_ioc.pvs.quicklook_rows import QUICK_LOOK_ROWS
 from archon_ioc.pvs.recovery_rows import RECOVERY_ROWS
 from archon_ioc.pvs.render import Table
@@ -47,6 +52,9 @@ from archon_ioc.pvs.source import OwnPvs
 from archon_ioc.pvs.window_rows import WINDOW_MODE_ROWS, WINDOW_ROWS
 from archon_ioc.serve.ca import CaServer
 from archon_ioc.serve.shutter_pv import PvShutter
+
+if TYPE_CHECKING:
+    from archon_ioc.serve.pva import PvaServer
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +75,7 @@ class Ioc:
     camera: Camera
     feed: Feed
     server: CaServer
+    pva: "PvaServer | None"
     state: Live[IocState]
 
     async def run(self) -> None:
@@ -83,6 +92,8 @@ class Ioc:
                 engine.create_task(self.feed.run(), name="plugins")
                 async with asyncio.TaskGroup() as servers:
                     servers.create_task(self.server.run(), name="CA server")
+                    if self.pva:
+                        servers.create_task(self.pva.run(), name="PVA server")
                     servers.create_task(self.beat(), name="heartbeat")
 
     async def beat(self) -> None:
@@ -110,6 +121,7 @@ def join(site: SiteConfig) -> Ioc:
         raise ConfigError(f"a controller has no address: {', '.join(missing)}; give {where}")
     by_pvs = PvShutter(site.shutter) if site.shutter.open_pv and site.shutter.close_pv else None
     camera = Camera(make_controllers(site), site, shutter_of(site) or by_pvs, hooks_of(site.hooks))
+    site = site if has_pvaccess(site) else without_pvaccess(site)
     state = Live(IocState(started=_now(), process_id=os.getpid(), host=platform.node()[:39]))
     parts = build_plugins(site, pixels)
     chain = Chain(CAMERA_PORT, [part.plugin for part in parts])
@@ -120,7 +132,31 @@ def join(site: SiteConfig) -> Ioc:
     for part in parts:
         if isinstance(part.plugin, StandardArrays):
             part.plugin.show = _show_in(server, f"{part.prefix}{ARRAY_DATA}")
-    return Ioc(site, camera, feed, server, state)
+    pva = _pva_server(site, tables, parts, server) if has_pvaccess(site) else None
+    return Ioc(site, camera, feed, server, pva, state)
+
+
+def has_pvaccess(site: SiteConfig) -> bool:
+    """Return whether PVAccess is wanted and possible."""
+    return site.pvaccess and importlib.util.find_spec("p4p") is not None
+
+
+def without_pvaccess(site: SiteConfig) -> SiteConfig:
+    """Return the site without the plugin that needs PVAccess."""
+    log.info("PVAccess is not served: %s", "p4p is not installed" if site.pvaccess else "the site does not want it")
+    return site.model_copy(update={"names": site.names.model_copy(update={"pva": OFF})})
+
+
+def _pva_server(
+    site: SiteConfig, tables: Sequence[Table[Any, Any]], parts: Sequence[Part], server: CaServer
+) -> "PvaServer":
+    from archon_ioc.serve.pva import PvaServer  # noqa: PLC0415 - p4p is optional
+
+    plugins = {f"{part.prefix}{IMAGE}": part.plugin for part in parts if isinstance(part.plugin, PvaPlugin)}
+    pva = PvaServer(site.prefix, tables, server.publisher, tuple(plugins))
+    for name, plugin in plugins.items():
+        plugin.post = partial(pva.post_image, name)
+    return pva
 
 
 def _show_in(server: CaServer, name: str) -> Callable[[NDArray], Awaitable[None]]:

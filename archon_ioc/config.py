@@ -280,6 +280,8 @@ class SiteConfig(_Model):
     hooks: HooksConfig = HooksConfig()
     names: NamesConfig = NamesConfig()
     plugins: PluginsConfig = PluginsConfig()
+    pvaccess: bool = True
+    """Serve everything over PVAccess too, where the package p4p is installed."""
     image_bits: Literal[16, 32] | None = None
     """Width of image1:ArrayData; by default that of the ACF's SAMPLEMODE, 16 without an ACF."""
     temperature_sensor: str = ""

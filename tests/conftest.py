@@ -50,7 +50,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def ca_environment() -> Iterator[dict[str, str]]:
-    """Channel Access on the loopback interface and on ports of this session only."""
+    """Channel Access and PVAccess on the loopback interface and on ports of this session only."""
     settings = {
         "EPICS_CA_ADDR_LIST": "127.0.0.1",
         "EPICS_CA_AUTO_ADDR_LIST": "NO",
@@ -60,17 +60,6 @@ def ca_environment() -> Iterator[dict[str, str]]:
         "EPICS_CAS_INTF_ADDR_LIST": "127.0.0.1",
         "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO",
         "EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        yield {**os.environ, **settings}
-
-
-@pytest.fixture(scope="session")
-def pva_environment() -> Iterator[dict[str, str]]:
-    """PVAccess on the loopback interface and on ports of this session only."""
-    settings = {
         "EPICS_PVA_ADDR_LIST": "127.0.0.1",
         "EPICS_PVA_AUTO_ADDR_LIST": "NO",
         "EPICS_PVA_BROADCAST_PORT": str(port := free_port()),

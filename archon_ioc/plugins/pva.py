@@ -9,10 +9,14 @@ import numpy as np
 from archon_ioc.errors import InputError
 from archon_ioc.plugins.codec import CODECS, is_available
 from archon_ioc.plugins.ndarray import DATA_TYPES, Dimension, Geometry, NDArray
-from archon_ioc.plugins.plugin import Plugin, PluginState
+from archon_ioc.plugins.plugin import Plugin, PluginSettings, PluginState
 
 PostImage = Callable[[NDArray, str], int]
 """Shows an image, compressed by a codec, and returns the bytes that are sent; blocks."""
+
+
+def _nowhere(array: NDArray, _: str) -> int:
+    return array.pixels.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,10 @@ class PvaSettings:
 
 @dataclass(frozen=True, slots=True)
 class PvaState(PluginState):
-    """``sent_bytes`` are those of the last image as it is sent."""
+    """``sent_codec`` and ``sent_bytes`` are those of the last image as it was sent."""
 
     pva: PvaSettings = field(default_factory=PvaSettings)
+    sent_codec: str = ""
     sent_bytes: int = 0
 
     @property
@@ -53,9 +58,10 @@ class PvaPlugin(Plugin[PvaState]):
     keeps_newest = True
     kept = ("settings", "pva")
 
-    def __init__(self, name: str, post: PostImage) -> None:
-        super().__init__(name, PvaState())
-        self._post = post
+    def __init__(self, name: str) -> None:
+        super().__init__(name, PvaState(PluginSettings(queue_size=2)))
+        self.post: PostImage = _nowhere
+        """Where images go; whoever serves them sets it."""
 
     async def run(self) -> None:
         """Show zeros as soon as the shape is known, then images until cancelled."""
@@ -78,7 +84,9 @@ class PvaPlugin(Plugin[PvaState]):
         self.update(pva=self.state.pva.changed(codec))
 
     async def _show(self, array: NDArray) -> None:
-        self.update(sent_bytes=await self.in_thread(self._post, array, self.state.pva.codec))
+        codec = self.state.pva.codec
+        sent = await self.in_thread(self.post, array, codec)
+        self.update(sent_codec=codec, sent_bytes=sent)
 
 
 def _zeros(geometry: Geometry) -> NDArray:

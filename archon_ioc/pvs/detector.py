@@ -7,8 +7,10 @@ from typing import Any
 from archon_ioc.config import SiteConfig
 from archon_ioc.config_names import OFF
 from archon_ioc.plugins.plugin import Plugin
+from archon_ioc.plugins.pva import PvaPlugin
 from archon_ioc.plugins.standard_arrays import PREVIEW_PIXELS, Preview, StandardArrays
 from archon_ioc.pvs.image_rows import image_rows
+from archon_ioc.pvs.pva_rows import IMAGE, pva_rows
 from archon_ioc.pvs.row import Pixels, Pv
 
 
@@ -46,3 +48,5 @@ def _all_parts(site: SiteConfig, pixels: Pixels) -> Iterator[Part]:
     image, preview = StandardArrays("Image1", pixels.bits), Preview("Image2")
     yield Part(image, image_rows(image, pixels), "IMAGE", names.image)
     yield Part(preview, image_rows(preview, Pixels(PREVIEW_PIXELS, 16)), "IMAGE2", names.image2)
+    pva = PvaPlugin("PVA1")
+    yield Part(pva, pva_rows(pva, f"{site.prefix}{names.pva}{IMAGE}"), "PVA", names.pva)

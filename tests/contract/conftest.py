@@ -70,9 +70,9 @@ def program(*arguments: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def environment(ca_environment: dict[str, str], pva_environment: dict[str, str]) -> dict[str, str]:
+def environment(ca_environment: dict[str, str]) -> dict[str, str]:
     """Both protocols on the loopback interface and on ports of this session only."""
-    return ca_environment | pva_environment
+    return ca_environment
 
 
 @pytest.fixture(scope="module")

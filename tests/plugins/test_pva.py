@@ -21,9 +21,15 @@ class Screen:
         return array.pixels.nbytes // 2
 
 
+def shown_on(screen: Screen) -> PvaPlugin:
+    plugin = PvaPlugin("PVA1")
+    plugin.post = screen.post
+    return plugin
+
+
 async def test_zeros_are_shown_before_the_first_image(running: Any) -> None:
     screen = Screen()
-    plugin = PvaPlugin("PVA1", screen.post)
+    plugin = shown_on(screen)
     async with running(plugin) as chain:
         plugin.set_codec("lz4")
         chain.prime(Geometry(6, 4))
@@ -32,12 +38,12 @@ async def test_zeros_are_shown_before_the_first_image(running: Any) -> None:
         await chain.settled()
     assert screen.shown == [(0, (4, 6), "lz4"), (3, (4, 6), "lz4")]
     assert plugin.state.array.unique_id == 3
-    assert plugin.state.compression_factor == 2.0
+    assert (plugin.state.sent_codec, plugin.state.compression_factor) == ("lz4", 2.0)
 
 
 async def test_an_image_may_come_before_its_shape_is_known(running: Any) -> None:
     screen = Screen()
-    plugin = PvaPlugin("PVA1", screen.post)
+    plugin = shown_on(screen)
     async with running(plugin) as chain:
         await chain.send(array(3))
         await chain.settled()
@@ -45,7 +51,7 @@ async def test_an_image_may_come_before_its_shape_is_known(running: Any) -> None
 
 
 async def test_an_unknown_codec_is_refused() -> None:
-    plugin = PvaPlugin("PVA1", Screen().post)
+    plugin = PvaPlugin("PVA1")
     with pytest.raises(InputError, match="'zip' is not available"):
         plugin.set_codec("zip")
     assert plugin.state.pva.codec == ""

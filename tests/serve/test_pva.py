@@ -19,9 +19,7 @@ IMAGE = "Pva1:Image"
 
 
 @pytest.fixture
-async def pva(
-    ca_environment: dict[str, str], pva_environment: dict[str, str], target: Target
-) -> AsyncIterator[PvaServer]:
+async def pva(ca_environment: dict[str, str], target: Target) -> AsyncIterator[PvaServer]:
     tables = [table(target)]
     ca_server = CaServer("T:", tables)
     server = PvaServer("T:", tables, ca_server.publisher, [IMAGE])
