@@ -1,4 +1,4 @@
-"""Channel Access that disturbs nobody."""
+"""Channel Access and PVAccess that disturb nobody."""
 
 import os
 import socket
@@ -15,6 +15,14 @@ def ca_environment() -> dict[str, str]:
         "EPICS_CAS_INTF_ADDR_LIST": "127.0.0.1",
         "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO",
         "EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1",
+        "EPICS_PVA_ADDR_LIST": "127.0.0.1",
+        "EPICS_PVA_AUTO_ADDR_LIST": "NO",
+        "EPICS_PVA_BROADCAST_PORT": str(port := _free_port()),
+        "EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1",
+        "EPICS_PVAS_BEACON_ADDR_LIST": "127.0.0.1",
+        "EPICS_PVAS_AUTO_BEACON_ADDR_LIST": "NO",
+        "EPICS_PVAS_BROADCAST_PORT": str(port),
+        "EPICS_PVAS_SERVER_PORT": str(_free_port()),
     }
 
 
