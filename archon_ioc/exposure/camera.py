@@ -85,6 +85,10 @@ class Camera:
         self._ledger = Ledger(site.files.state / "journal", [unit.name for unit in units], self.filing, self.live)
         self.recovery = Recovery(self._ledger, units, self._shutter, self.live, site)
         self._series = Series(self._shots, self._ledger, self.attributes, self.live, site)
+        self.sinks: list[Sink] = self._series.publisher.sinks
+        """What gets each finished image; append to it before `run`."""
+        self.light = self._shots.light
+        """The integration, which can be paused."""
         self.recovery.resumption = Resumption(self._ledger, units, self._series)
         self._current: asyncio.Task[None] | None = None
         self._began = 0.0  # when it was shown, by the clock of the loop
@@ -103,11 +107,6 @@ class Camera:
     def state(self) -> CameraState:
         """The latest state."""
         return self.live.value
-
-    @property
-    def sinks(self) -> list[Sink]:
-        """What gets each finished image; append to it before `run`."""
-        return self._series.publisher.sinks
 
     # life
 

@@ -150,6 +150,8 @@ class Light:
         return self._live.value.phase is Phase.PAUSED
 
     def _require_course(self) -> _Course:
+        if self.is_triggered and self._live.value.phase is Phase.INTEGRATING:
+            raise StateError("an exposure that a trigger begins cannot be paused")
         if self._course is None or self._live.value.phase is not Phase.INTEGRATING:
             raise StateError(f"only an integration can be paused, the camera is {self._live.value.phase.value}")
         settings = self._course.settings
