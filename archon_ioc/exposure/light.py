@@ -161,6 +161,11 @@ class Light:
 
     # for shots
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the journal has what was collected until a pause, for the next program."""
+        return self._is_paused and self._course is not None and self._course.account.is_held
+
     def integration(self, settings: ExposureSettings) -> Integration:
         """Return what the scripts are to do. Where we move the shutter, they wait for us with the readout."""
         if not self._shutter.is_moved_by_host(settings):

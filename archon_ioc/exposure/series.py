@@ -52,6 +52,7 @@ class Series:
         self.at_rest = asyncio.Event()
         """Set when the scripts of an acquisition that is cut short are stopped, as far as possible."""
         self._pending: tuple[_Image, Integrated] | None = None
+        self._is_left = False  # an exposure that is paused, to the next program
 
     @property
     def _state(self) -> CameraState:
@@ -101,6 +102,11 @@ class Series:
 
     def leave(self) -> None:
         """Leave what is still on the CCDs to the next program, where the journal has it."""
+        if self._shots.light.is_kept:
+            log.warning("the exposure that is paused stays on the CCD; the next program can read it out")
+            self._is_left = True
+            for unit in self._shots.units:
+                unit.leave()
         if self._pending and self._pending[0].account.is_held:
             log.warning("exposure %d stays on the CCD; the next program can read it out", self._pending[0].number)
             self._pending = None
@@ -129,7 +135,7 @@ class Series:
 
     @property
     def _stopped(self) -> list[str]:
-        return [unit.name for unit in self._shots.units if not unit.is_unsafe]
+        return [unit.name for unit in self._shots.units if not unit.is_unsafe and not self._is_left]
 
     async def _safely(self, work: Coroutine[Any, Any, None], settings: ExposureSettings) -> None:
         self.at_rest.clear()

@@ -66,6 +66,26 @@ async def test_the_next_program_reads_it_out(benches) -> None:
         bench.assert_resting()
 
 
+async def test_what_was_paused_can_be_read_out_by_the_next_program(benches) -> None:
+    async with benches(speed=1, line_seconds=0.002, script={"pause_by_hold": True}) as bench:
+        bench.camera.change(seconds=30.0)
+        client = bench.start()
+        await bench.until(lambda state: 0 < state.remaining < 29.7)
+        await bench.camera.light.pause()
+        await end(bench)
+        await asyncio.wait([client])
+        assert bench.device.timing.is_held
+        assert bench.files == []
+        async with next_program(bench.camera._site) as camera:
+            await camera.live.until(lambda state: state.phase is Phase.PENDING, 10)
+            await camera.read()
+        header = fits.getheader(bench.folder / "archon_0001.fits")
+        assert 0.3 <= header["EXPTIME"] <= 0.8
+        assert header["DARKTIME"] > header["EXPTIME"]
+        assert header["EXPREQ"] == 30.0
+        bench.assert_resting()
+
+
 async def test_an_acquire_before_it_is_taken_up_is_refused_too(benches) -> None:
     async with benches(speed=1, line_seconds=0.002) as bench:
         await leave(bench)
