@@ -57,6 +57,14 @@ class ShutterMode(IntEnum):
     DETECTOR = 2
 
 
+class FileWriteMode(IntEnum):
+    """How a file plugin writes: each image by itself, or those of a capture after it or as they come."""
+
+    SINGLE = 0
+    CAPTURE = 1
+    STREAM = 2
+
+
 _CHOICES: Mapping[str, type[IntEnum]] = {
     "image_mode": ImageMode,
     "frame_type": FrameType,

@@ -28,7 +28,7 @@ def new_file(path: Path) -> Generator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _rename(part, path)
+        give_name(part, path)
     finally:
         part.unlink(missing_ok=True)
     sync_folder(path.parent)
@@ -50,8 +50,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _rename(part: Path, path: Path) -> None:
-    """Give ``part`` its name; unlike ``os.rename`` this fails if a file has it.
+def give_name(part: Path, path: Path) -> None:
+    """Give a file in the same folder its name; unlike ``os.rename`` this fails if a file has it. Blocks.
 
     Raises:
         FileExistsError: if a file has the name.
@@ -67,3 +67,5 @@ def _rename(part: Path, path: Path) -> None:
         except OSError:
             path.unlink()
             raise
+    else:
+        part.unlink()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from archon_ioc.image.durable import new_file, sync_folder
+from archon_ioc.image.durable import give_name, new_file, sync_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -46,3 +46,14 @@ def test_a_folder_that_is_none_cannot_be_synced(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         sync_folder(tmp_path / "none")
     assert names(tmp_path) == []
+
+
+def test_a_file_is_renamed_unless_the_name_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "a.part").write_text("new")
+    give_name(tmp_path / "a.part", tmp_path / "a")
+    assert names(tmp_path) == ["a"]
+    (tmp_path / "b").write_text("newer")
+    with pytest.raises(FileExistsError):
+        give_name(tmp_path / "b", tmp_path / "a")
+    assert (tmp_path / "a").read_text() == "new"
+    assert (tmp_path / "b").read_text() == "newer"

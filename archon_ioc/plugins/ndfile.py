@@ -1,0 +1,449 @@
+"""NDFile: what the file plugins of areaDetector have in common. Formats differ in what writes a file."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+from abc import abstractmethod
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
+from archon_ioc.exposure.files import file_name, path_problem
+from archon_ioc.exposure.settings import LARGEST_NUMBER, FileWriteMode
+from archon_ioc.image.durable import give_name, sync_folder
+from archon_ioc.plugins.ndarray import Geometry, NDArray
+from archon_ioc.plugins.ndfile_state import (
+    NDFileSettings,
+    NDFileState,
+    driver_file,
+    is_last,
+    is_meant_for,
+    names_its_file,
+    steered,
+)
+from archon_ioc.plugins.plugin import Plugin
+
+log = logging.getLogger(__name__)
+
+_MESSAGE_LENGTH = 255
+_MOST_TRIED = 10_000
+
+
+class Writer(Protocol):
+    """A file that is open for writing. The methods block; they are called in the plugin's thread."""
+
+    def write(self, array: NDArray) -> None:
+        """Add an image; a reader has it when this returns."""
+        ...
+
+    def flush(self) -> None:
+        """Let everything that was written reach its readers."""
+        ...
+
+    def close(self) -> None:
+        """Close the file; it is on the disk when this returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of a file when it is opened: ``count`` images of one geometry, 0 if nobody knows how many.
+
+    It is written at ``path`` and called ``name`` in the end, also in errors. A ``single`` file never has more than one
+    image, which needs no axis for its number.
+    """
+
+    path: Path
+    name: Path
+    geometry: Geometry
+    single: bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """An open file, and the name that it gets when it is closed."""
+
+    writer: Writer
+    part: Path
+    path: Path
+    geometry: Geometry
+    settings: NDFileSettings
+
+    def close(self) -> None:
+        self.writer.close()
+        if self.part != self.path:
+            try:
+                give_name(self.part, self.path)
+                sync_folder(self.path.parent)
+            except OSError as error:
+                raise SaveError(str(self.path), error.strerror or str(error)) from error
+
+    def abandon(self) -> None:
+        """Close a file that went wrong: what is whole in one of many images stays, half an image does not."""
+        if not self.part.name.startswith("."):
+            self.close()
+            return
+        try:
+            self.writer.close()
+        finally:
+            self.part.unlink(missing_ok=True)
+
+
+F = TypeVar("F", bound=NDFileState)
+
+
+class FilePlugin(Plugin[F], Generic[F]):
+    """Writes images into files, by the rules of NDFile; a subclass says how with `create`.
+
+    Existing files are never written over. ``resolve`` replaces what stands in FilePath for the date, for instance.
+    """
+
+    file_format = ""
+    holds_many = False
+    """Whether a file can have more than one image."""
+    kept = ("settings", "files")
+
+    def __init__(self, name: str, state: F, resolve: Callable[[str], str] = str) -> None:
+        super().__init__(name, state)
+        self._resolve = resolve
+        self._file_turn = asyncio.Lock()
+        self._path_turn = asyncio.Lock()
+        self._file: _File | None = None
+        self._buffer: deque[NDArray] = deque()
+        self._ended = asyncio.Event()
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether images are waited for: no image of a file is lost."""
+        return self.state.capturing or self._writes_each
+
+    @property
+    def _writes_each(self) -> bool:
+        return self.state.files.write_mode is FileWriteMode.SINGLE and self.state.files.auto_save
+
+    @abstractmethod
+    def create(self, opening: Opening) -> Writer:
+        """Return a new file; blocks, is called in the thread of this plugin.
+
+        Raises:
+            SaveError: if it cannot be made; then there is none.
+            InputError: if settings do not fit.
+        """
+
+    def results(self) -> Mapping[str, object]:
+        """Return what is to be changed in the state, as of now; called after each step that concerns the file."""
+        return {}
+
+    async def run(self) -> None:
+        """Write images until cancelled; then the file is closed."""
+        await self.look_at_path()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_enabled(), name=f"{self.name} enabled")
+            tasks.create_task(super().run(), name=f"{self.name} images")
+
+    async def stop(self) -> None:
+        """Close what is open; called when no more images come."""
+        async with self._file_turn:
+            if self.state.capturing:
+                await self._break_off("the program ended")
+
+    async def process(self, array: NDArray) -> NDArray | None:
+        """Write it, keep it, or leave it, as the settings want."""
+        if not is_meant_for(array, self.name):
+            return None
+        async with self._file_turn, self._ending_at_errors():
+            if self._writes_each:
+                return await self._write_alone(array)
+            if not self.state.capturing:
+                return None
+            is_kept = self.state.files.write_mode is FileWriteMode.CAPTURE
+            return await (self._keep(array) if is_kept else self._append(array))
+
+    def refused(self, message: str) -> None:
+        """Tell why something could not be done, also where file plugins tell it."""
+        super().refused(message)
+        self.update(message=message[:_MESSAGE_LENGTH])
+
+    async def set_files(self, **changes: Any) -> None:
+        """Change any of the `NDFileSettings`, in any order and at once; what became of the path is known then.
+
+        Raises:
+            InputError: if a value makes no sense.
+            StateError: if the mode is changed during a capture.
+        """
+        files = self.state.files.changed(**changes)
+        if self.state.capturing and files.write_mode is not self.state.files.write_mode:
+            raise StateError("FileWriteMode cannot be changed during a capture")
+        self.update(files=files)
+        if {"path", "create_directory"} & changes.keys():
+            await self.look_at_path()
+
+    async def look_at_path(self) -> bool:
+        """Find out whether files can be made in the folder, which is made if CreateDirectory allows it."""
+        async with self._path_turn:  # the last one sees the newest settings
+            files = self.state.files
+            try:
+                folder = self._resolve(files.path)
+            except InputError as error:
+                problem = str(error)
+            else:
+                problem = await asyncio.to_thread(path_problem, folder, files.create_directory)
+            said = self.state.message if self.state.error else ""
+            self.update(path_exists=not problem, message=problem[:_MESSAGE_LENGTH] or said)
+            return not problem
+
+    async def capture(self, start: int) -> None:
+        """Begin a capture and wait for its end, or end it.
+
+        Raises:
+            ArchonError: if it cannot begin.
+        """
+        if start:
+            await self._begin()
+            await self._ended.wait()
+            return
+        async with self._file_turn, self._ending_at_errors():
+            if self.state.capturing:
+                await self._finish()
+
+    async def write_file(self, start: int = 1) -> None:
+        """Write the last image or the buffer, and wait until it is on the disk.
+
+        Raises:
+            StateError: if there is none.
+            ArchonError: if it cannot be written.
+        """
+        if not start:
+            return
+        async with self._file_turn:
+            mode = self.state.files.write_mode
+            if mode is FileWriteMode.STREAM or self.state.capturing:
+                raise StateError("the images of a capture are written by itself")
+            async with self._ending_at_errors():
+                if mode is FileWriteMode.SINGLE and self.last:
+                    await self._write_alone(self.last)
+                elif mode is FileWriteMode.CAPTURE and self._buffer:
+                    await self._write_buffer()
+                else:
+                    raise StateError("there is no image to write")
+
+    async def free_capture(self, start: int = 1) -> None:
+        """Forget the images of the buffer.
+
+        Raises:
+            StateError: during a capture.
+        """
+        if not start:
+            return
+        if self.state.capturing:
+            raise StateError("the capture must be ended first")
+        async with self._file_turn:
+            self._buffer.clear()
+            self.update(captured=0)
+
+    async def flush(self, start: int = 1) -> None:
+        """Let what is written reach those who read the open file."""
+        async with self._file_turn, self._ending_at_errors():
+            if start and self._file:
+                await self.in_thread(self._file.writer.flush)
+                self.update(**self.results())
+
+    async def _begin(self) -> None:
+        async with self._file_turn:
+            if self.state.capturing:
+                return
+            self.update(error=False, message="", full_name="", captured=0)
+            async with self._ending_at_errors():
+                await self._prepare()
+            self._ended = asyncio.Event()
+            is_stream = self.state.files.write_mode is FileWriteMode.STREAM
+            self.update(captured=0, capturing=True, writing=is_stream, **self.results())
+
+    async def _prepare(self) -> None:
+        """Find out before the first image comes whether it can be written, and open the file if it is wanted."""
+        state, files = self.state, self.state.files
+        if not state.settings.enabled:
+            raise StateError("the plugin gets no images: EnableCallbacks is Disable")
+        if files.write_mode is FileWriteMode.SINGLE:
+            raise StateError("there is no Capture in FileWriteMode Single")
+        is_named_later = self.last is not None and names_its_file(self.last)
+        if not is_named_later:
+            await asyncio.to_thread(_free_path, files, self._resolve)
+        if files.write_mode is FileWriteMode.CAPTURE:
+            self._buffer.clear()
+            self._require_memory()
+        elif self.holds_many and not files.lazy_open and not is_named_later:
+            if not state.source.byte_count:
+                raise StateError("the size of images is not known: take one first, or set LazyOpen")
+            await self._open(state.source)
+
+    def _require_memory(self) -> None:
+        count, each = self.state.files.num_capture, self.state.source.byte_count
+        if not count:
+            raise InputError("a capture in memory has an end: NumCapture is 0")
+        if count * each > self.memory_limit:
+            room = self.memory_limit // each
+            raise InputError(f"there is memory for {room} images of {each / 1e6:.0f} MB, not for {count}; use Stream")
+
+    async def _keep(self, array: NDArray) -> NDArray:
+        self._buffer.append(array)
+        self.update(captured=len(self._buffer))
+        if len(self._buffer) >= self.state.files.num_capture:
+            await self._finish()
+        return array
+
+    async def _append(self, array: NDArray) -> NDArray:
+        if self._file and steered(self._file.settings, array) != self._file.settings:
+            await self._close()
+            self.update(captured=0)
+        await self._add(array)
+        if not self.holds_many:
+            await self._close()
+        captured = self.state.captured + 1
+        self.update(captured=captured, **self.results())
+        await self._delete_driver_file(array)
+        if is_last(array) or 0 < self.state.files.num_capture <= captured:
+            await self._finish()
+        return array
+
+    async def _write_alone(self, array: NDArray) -> NDArray:
+        self.update(writing=True, error=False, message="", captured=0)
+        await self._add(array, single=True)
+        await self._close()
+        self.update(writing=False, captured=1, **self.results())
+        await self._delete_driver_file(array)
+        return array
+
+    async def _write_buffer(self) -> None:
+        self.update(writing=True, error=False, message="")
+        while self._buffer:
+            array = self._buffer[0]
+            await self._add(array)
+            if not self.holds_many:
+                await self._close()
+            self._buffer.popleft()
+            self.update(captured=len(self._buffer), **self.results())
+            await self._delete_driver_file(array)
+        await self._close()
+        self.update(writing=False, **self.results())
+
+    async def _add(self, array: NDArray, *, single: bool = False) -> None:
+        """Write an image into the open file, or a new one."""
+        if self._file is None:
+            self.update(files=steered(self.state.files, array))
+            await self._open(array.geometry, single=single)
+        if self._file is None or self._file.geometry != array.geometry:
+            known = self._file.geometry if self._file else array.geometry
+            raise InputError(f"image {array.unique_id} is {_words(array.geometry)}, its file has {_words(known)}")
+        await self.in_thread(self._file.writer.write, array)
+
+    async def _open(self, geometry: Geometry, *, single: bool = False) -> None:
+        files = self.state.files
+        path = await asyncio.to_thread(_free_path, files, self._resolve)
+        number = min(files.number + 1, LARGEST_NUMBER) if files.auto_increment else files.number
+        self.update(files=replace(files, number=number), full_name=str(path))
+        part = _part(path, files.temp_suffix, is_whole=single or not self.holds_many)
+        count = len(self._buffer) or self.state.files.num_capture
+        writer = await self.in_thread(self.create, Opening(part, path, geometry, single, count))
+        self._file = _File(writer, part, path, geometry, files)
+        self.update(**self.results())
+
+    async def _close(self) -> None:
+        file, self._file = self._file, None
+        if file:
+            await self.in_thread(file.close)
+            log.info("%s wrote %s", self.name, file.path)
+
+    async def _finish(self) -> None:
+        """End a capture that went well."""
+        await self._close()
+        if self._buffer and self.state.files.auto_save:
+            await self._write_buffer()
+        self.update(capturing=False, writing=False, **self.results())
+        self._ended.set()
+
+    @contextlib.asynccontextmanager
+    async def _ending_at_errors(self) -> AsyncGenerator[None]:
+        """Whatever goes wrong is shown and ends the capture, and the file can be read."""
+        problem = "the program ended, or has a fault that its log tells"
+        try:
+            yield
+            problem = ""
+        except ArchonError as error:
+            problem = str(error)
+            raise
+        finally:
+            if problem:
+                await self._break_off(problem)
+
+    async def _break_off(self, problem: str) -> None:
+        file, self._file = self._file, None
+        if file:
+            try:
+                await self.in_thread(file.abandon)
+            except (SaveError, OSError) as error:
+                problem = f"{problem}; {error}"
+        self.update(
+            capturing=False, writing=False, error=True, message=problem[:_MESSAGE_LENGTH], **self.results()
+        )  # fmt: skip
+        self._ended.set()
+
+    async def _watch_enabled(self) -> None:
+        """End a capture that gets no images any more."""
+        while True:
+            await self.live.until(lambda state: state.capturing and not state.settings.enabled)
+            async with self._file_turn:
+                if self.state.capturing and not self.state.settings.enabled:
+                    await self._break_off("the plugin was disabled during the capture")
+                    self.refused(self.state.message)
+
+    async def _delete_driver_file(self, array: NDArray) -> None:
+        if not self.state.files.delete_driver_file or not driver_file(array):
+            return
+        try:
+            await self.in_thread(Path(driver_file(array)).unlink)
+        except OSError as error:
+            self.update(message=f"cannot delete {driver_file(array)}: {error.strerror}"[:_MESSAGE_LENGTH])
+
+
+def _words(geometry: Geometry) -> str:
+    return f"{geometry.width} x {geometry.height} {geometry.data_type}"
+
+
+def _part(path: Path, suffix: str, *, is_whole: bool) -> Path:
+    """What a file is called while it is written; files that are seen only when they are whole are hidden."""
+    if suffix:
+        return path.with_name(path.name + suffix)
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part") if is_whole else path
+
+
+def _free_path(files: NDFileSettings, resolve: Callable[[str], str]) -> Path:
+    """Return the next file's name, which no file has. Blocks.
+
+    Raises:
+        InputError: if no name can be made.
+        SaveError: if there is a file of that name, or no folder.
+    """
+    folder = resolve(files.path)
+
+    def numbered(number: int) -> str:
+        return file_name(files.template, folder, files.name, number)
+
+    name = numbered(files.number)
+    if not os.path.isdir(Path(name).parent):  # noqa: PTH112 - Path.is_dir raises where nobody may look
+        raise SaveError(name, f"there is no folder {Path(name).parent}")
+    if not _is_taken(name, files.temp_suffix):
+        return Path(name)
+    tried = range(files.number + 1, files.number + _MOST_TRIED) if numbered(files.number + 1) != name else ()
+    free = next((number for number in tried if not _is_taken(numbered(number), files.temp_suffix)), None)
+    raise SaveError(name, "it exists already" + (f"; the next free FileNumber is {free}" if free else ""))
+
+
+def _is_taken(name: str, suffix: str) -> bool:
+    return os.path.lexists(name) or (bool(suffix) and os.path.lexists(name + suffix))
