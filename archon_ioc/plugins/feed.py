@@ -31,7 +31,7 @@ class Feed:
         self._camera = camera
         camera.sinks.append(self)
         for plugin in chain.plugins:
-            plugin.tell, plugin.forget = camera.refused, camera.accepted
+            plugin.tell, plugin.accepted = camera.refused, camera.accepted
             plugin.live.follow(lambda _: self._count())
         camera.live.follow(self._look)
 

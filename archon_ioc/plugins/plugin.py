@@ -113,7 +113,7 @@ class Plugin(Generic[S]):
         """By address; all but the first are for what is no image."""
         self.tell: Callable[[str], None] = log.error
         """Called with what went wrong, or was refused."""
-        self.forget: Callable[[], None] = lambda: None
+        self.accepted: Callable[[], None] = lambda: None
         """Called when something was accepted: a refusal is no longer what happened last."""
         self.connect: Callable[..., None] = self._alone
         """Called with name and address of the port whose arrays are wanted; a chain replaces it."""
@@ -228,10 +228,6 @@ class Plugin(Generic[S]):
     def refused(self, message: str) -> None:
         """Tell why something that a client wanted could not be done."""
         self.tell(f"{self.name}: {message}")
-
-    def accepted(self) -> None:
-        """Something that a client wanted could be done."""
-        self.forget()
 
     async def in_thread(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what ``work`` returns, done in the thread of this plugin."""

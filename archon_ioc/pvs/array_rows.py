@@ -1,7 +1,6 @@
 """Rows of areaDetector's NDArrayBase: what the camera and every plugin say of their images."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from platform import python_version
 from typing import Any, Generic, TypeVar
 
@@ -47,7 +46,7 @@ def array_rows(array: Callable[[S], ArrayState], group: str = IMAGE_GROUP) -> It
 
     Sizes come first: clients look at them when a counter or the pixels change.
     """
-    show = partial(_show, array, group)
+    show = _Rows(array, group)
     yield Pv(name="ADCoreVersion", kind=Text(), doc="ADCore release of this interface", group=group,
              read=lambda _: ADCORE_VERSION)  # fmt: skip
     yield Pv(name="DriverVersion", kind=Text(), doc="Version of this program", group=group, read=lambda _: __version__)
@@ -64,7 +63,7 @@ def array_rows(array: Callable[[S], ArrayState], group: str = IMAGE_GROUP) -> It
 
 
 def _size_rows(array: Callable[[S], ArrayState], group: str) -> Iterator[Pv[S, Any]]:
-    show = partial(_show, array, group)
+    show = _Rows(array, group)
     yield Pv(name="NDimensions", kind=Int(), doc="Number of dimensions, always 2", group=group, read=lambda _: 2,
              put=lambda _o, value: require(value == 2, "an image has 2 dimensions"))  # fmt: skip
     for rbv in (True, False):
@@ -89,17 +88,18 @@ def require(is_possible: bool, reason: str) -> None:
         raise InputError(reason)
 
 
-def _show(
-    array: Callable[[S], ArrayState],
-    group: str,
-    name: str,
-    kind: Kind,
-    doc: str,
-    of: Callable[[ArrayState], Any],
-    *,
-    rbv: bool = True,
-) -> Pv[S, Any]:
-    return Pv(name=name, kind=kind, doc=doc, group=group, read=lambda state: of(array(state)), rbv=rbv)
+class _Rows(Generic[S]):
+    """Makes the rows of what a port says of its images."""
+
+    def __init__(self, array: Callable[[S], ArrayState], group: str) -> None:
+        self._array = array
+        self._group = group
+
+    def __call__(
+        self, name: str, kind: Kind, doc: str, of: Callable[[ArrayState], Any], *, rbv: bool = True
+    ) -> Pv[S, Any]:
+        array = self._array
+        return Pv(name=name, kind=kind, doc=doc, group=self._group, read=lambda state: of(array(state)), rbv=rbv)
 
 
 def _size(array: ArrayState) -> tuple[int, int]:
