@@ -11,7 +11,7 @@ LABEL org.opencontainers.image.title="archon-ioc" \
       org.opencontainers.image.description="EPICS IOC and simulator for STA Archon detector controllers" \
       org.opencontainers.image.licenses="BSD-3-Clause"
 RUN --mount=type=bind,from=builder,source=/wheels,target=/wheels \
-    pip install --no-cache-dir /wheels/*.whl \
+    pip install --no-cache-dir "$(echo /wheels/*.whl)[pva]" \
     && useradd --create-home --uid 1000 archon \
     && install --directory --owner=archon /data
 USER archon
@@ -22,6 +22,8 @@ VOLUME /data
 ENV ARCHON_IOC_PREFIX=ARCHON:
 # Channel Access: searches and beacons by UDP, values by TCP.
 EXPOSE 5064/tcp 5064/udp 5065/udp
+# PVAccess: values by TCP, searches and beacons by UDP.
+EXPOSE 5075/tcp 5076/udp
 # One read over the loopback interface. The variables are for the check alone: the IOC may be a client elsewhere.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD [ \
     "env", "EPICS_CA_ADDR_LIST=127.0.0.1", "EPICS_CA_AUTO_ADDR_LIST=NO", "python", "-c", \

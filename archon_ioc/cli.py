@@ -76,13 +76,17 @@ async def _announce(ioc: app.Ioc) -> None:
     links = "".join(f"  controller  {_link(unit, one)}\n" for unit, one in zip(site.units, controllers, strict=True))
     click.echo(
         f"archon-ioc {__version__} serves {len(ioc.server.names)} PVs {site.prefix}* over Channel Access,"
-        f" port {ioc.server.port}\n{links}"
+        f" port {ioc.server.port}{_pvaccess(ioc)}\n{links}"
         f"  images      {ioc.camera.state.settings.files.path}\n"
         f"  look        caget {camera}DetectorState_RBV {camera}StatusMessage_RBV\n"
         f"  expose      caput {camera}AcquireTime 2; caput -c -w 60 {camera}Acquire 1\n"
         f"  file        caget -S {site.prefix}{site.names.fits}FullFileName_RBV\n"
         f"  stop        Ctrl-C"
     )
+
+
+def _pvaccess(ioc: app.Ioc) -> str:
+    return f", and over PVAccess, port {ioc.pva.port}" if ioc.pva else ""
 
 
 def _link(unit: ControllerConfig, controller: ArchonController) -> str:
