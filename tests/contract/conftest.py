@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -126,26 +127,36 @@ class Script:
         return answer["value"]
 
 
-@pytest.fixture(scope="module")
-def python() -> str:
-    """The Python of the client's script; a file of tests may have another."""
-    return sys.executable
-
-
-@pytest.fixture(scope="module")
-def script(request: pytest.FixtureRequest, ioc: Ioc, python: str, environment: dict[str, str]) -> Iterator[Script]:
-    """Run the client that the file of tests names in ``SCRIPT``."""
+@contextmanager
+def client(name: str, ioc: Ioc, environment: dict[str, str], python: str = sys.executable) -> Iterator[Script]:
+    """Run a client's script in its Python."""
     own = {
         "PATH": "",  # libca finds no caRepeater, which it would leave behind
         "PYTHONPATH": f"{HERE}:{HERE.parent}",
         "HOME": str(ioc.folder),
     }
-    with (ioc.folder / "client.log").open("w") as log, subprocess.Popen(
-        [python, HERE / request.module.SCRIPT, PREFIX, ioc.folder], text=True, env=environment | own, cwd=ioc.folder,
+    log_file = ioc.folder / f"{name}.log"
+    with log_file.open("w") as log, subprocess.Popen(
+        [python, HERE / name, PREFIX, ioc.folder], text=True, env=environment | own, cwd=ioc.folder,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
     ) as process:  # fmt: skip
         yield Script(process)
         assert process.stdin is not None
         process.stdin.close()
         process.wait()
-    print((ioc.folder / "client.log").read_text())
+    print(log_file.read_text())
+
+
+@pytest.fixture(scope="module")
+def script(request: pytest.FixtureRequest, ioc: Ioc, environment: dict[str, str]) -> Iterator[Script]:
+    """Run the client that the file of tests names in ``SCRIPT``."""
+    with client(request.module.SCRIPT, ioc, environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def beamline(ioc: Ioc, environment: dict[str, str]) -> Iterator[Script]:
+    """Run the client of beamlines, in an environment that is made where it is missing."""
+    made = subprocess.run([ROOT / "scripts" / "peer", "beamline"], check=True, stdout=subprocess.PIPE, text=True)
+    with client("beamline_script.py", ioc, environment, made.stdout.strip()) as running:
+        yield running

@@ -96,3 +96,12 @@ def test_two_hundred_frames_in_one_flight(script: Any, kind: str) -> None:
     found = script(f"fly({kind!r}, 200)")
     assert (found["exit"], found["announced"], found["in_order"]) == ("success", 200, True)
     assert len(found["frames"]) == 200
+
+
+@pytest.mark.timeout(300)  # tiled's environment may have to be made
+@pytest.mark.parametrize("kind", ["hdf", "tiff"])
+def test_tiled_reads_what_was_announced(script: Any, beamline: Any, kind: str) -> None:
+    found = script(f"count({kind!r}, 4)")
+    (resource,) = found["resources"]
+    key = found["data_keys"][resource["data_key"]]
+    assert beamline(f"tiled_frames({resource!r}, {key!r}, 4)") == found["frames"]
