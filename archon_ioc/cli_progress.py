@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from archon_ioc.driver.controller import ArchonController
+from archon_ioc.driver.prediction import readout_progress
 from archon_ioc.driver.state import ControllerState, Progress, Step
-from archon_ioc.driver.timing import readout_progress
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.state import CameraState
@@ -43,7 +43,8 @@ def of_camera(state: CameraState) -> str:
         return f"{step.step.value} the configuration, {step.done} lines"  # nobody knows how many there are
     if step:
         return _bar(step)
-    return f"exposing, {state.remaining:.1f} s left" if state.phase is Phase.INTEGRATING else ""
+    doing = {Phase.INTEGRATING: "exposing", Phase.PAUSED: "paused"}.get(state.phase)
+    return f"{doing}, {state.remaining:.1f} s left" if doing else ""
 
 
 def of_fetch(state: ControllerState) -> str:

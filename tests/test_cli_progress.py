@@ -24,6 +24,7 @@ BAR = "fetching     [##################       ]  75 %"
     [
         (CameraState(), ""),
         (CameraState(phase=Phase.INTEGRATING, remaining=12.34), "exposing, 12.3 s left"),
+        (CameraState(phase=Phase.PAUSED, remaining=2.0), "paused, 2.0 s left"),
         (CameraState(controllers=(FETCHING,)), BAR),
         (CameraState(controllers=(FETCHING, BEHIND)), "fetching     [######                   ]  25 %"),
         (

@@ -1,6 +1,7 @@
 """What the documents say is there: links, keys, options, process variables, examples."""
 
 import ast
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,8 +17,11 @@ from archon_ioc.acf.file import Acf
 from archon_ioc.app import demo_acf
 from archon_ioc.cli import main
 from archon_ioc.config import SiteConfig, load
+from archon_ioc.errors import StateError
 from archon_ioc.export.files import CAMERA_TABLES, CONTROLLER_TABLES
 from archon_ioc.exposure.opening import open_camera
+from archon_ioc.exposure.phase import Phase
+from archon_ioc.exposure.settings import ShutterMode
 from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.server import SimServer
 
@@ -67,6 +71,11 @@ async def site_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         yield tmp_path / "site.yaml"
 
 
+def add_examples(site_file: Path, page: Path) -> None:
+    """Add the sections of a page to a site file."""
+    site_file.write_text(site_file.read_text() + "".join(blocks(page, "yaml")))
+
+
 async def test_the_examples_of_the_library_work(site_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     controller, camera = (text for text in blocks(ROOT / "README.md", "python") if "async with" in text)
     port = load(site_file).controller.port
@@ -83,6 +92,37 @@ async def test_the_example_of_exposures_works(site_file: Path) -> None:
     async with open_camera(load(site_file)) as camera:
         await execute(text.replace("10.0", "0.1"), camera=camera)
     assert len(list(site_file.parent.glob("*.fits"))) == 2
+
+
+async def test_the_hooks_of_the_examples_work(site_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, folder = DOCS / "how-to" / "hooks.md", site_file.parent
+    night, flap, from_python = blocks(page, "python")
+    (folder / "night.py").write_text(night)
+    (folder / "flap.py").write_text(flap)
+    add_examples(site_file, page)
+    async with open_camera(load(site_file)) as camera:
+        camera.change(seconds=0.3, shutter_mode=ShutterMode.EPICS_PV)
+        await camera.acquire()
+        assert (folder / "relay").read_text() == "0"
+        assert (folder / "night.txt").read_text().split() == [str(folder / "archon_0001.fits")]
+        (folder / "dome_is_closed").touch()
+        with pytest.raises(StateError, match="pre_expose: the dome is closed"):
+            await camera.acquire()
+        (folder / "dome_is_closed").unlink()
+        await execute(from_python, camera=camera)
+    assert capsys.readouterr().out == "2 ['archon_0002.fits']\n"
+
+
+async def test_the_example_of_a_pause_works(site_file: Path) -> None:
+    page = DOCS / "how-to" / "pause.md"
+    add_examples(site_file, page)
+    (text,) = blocks(page, "python")
+    async with open_camera(load(site_file)) as camera:
+        client = asyncio.create_task(camera.acquire(camera.state.settings.changed(seconds=1.0)))
+        await camera.live.until(lambda state: state.phase is Phase.INTEGRATING)
+        await execute(text, camera=camera)
+        await client
+        assert camera.state.message == "Done"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

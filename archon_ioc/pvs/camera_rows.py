@@ -39,6 +39,7 @@ CAMERA_PORT = "ARCHON"
 _PHASES = {
     Phase.PREPARING: "Initializing",
     Phase.INTEGRATING: "Acquire",
+    Phase.PAUSED: "Waiting",
     Phase.PENDING: "Waiting",
     Phase.READING: "Readout",
     Phase.FETCHING: "Readout",

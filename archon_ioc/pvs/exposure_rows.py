@@ -33,6 +33,11 @@ async def _stop(operations: Operations, start: int) -> None:
         await operations.camera.stop()
 
 
+async def _pause(operations: Operations, wanted: int) -> None:
+    light = operations.camera.light
+    await (light.pause() if wanted else light.resume())
+
+
 async def _read(operations: Operations, start: int) -> None:
     if start:
         await operations.camera.read()
@@ -51,6 +56,16 @@ EXPOSURE_ROWS: tuple[CameraPv, ...] = (
        group=EXPOSURE_GROUP, read=lambda _: 0, put=_stop, rbv=False,
        more="It is read out and saved, EXPTIME is what it became. A put with callback is answered then. Refused where "
             "the timing script reads out by itself only. Acquire=0 throws the light away."),
+    Pv(name="ArchonPause", kind=NO_YES, doc="Whether the integration is paused", group=EXPOSURE_GROUP,
+       read=lambda s: s.phase is Phase.PAUSED, put=_pause,
+       more="Yes closes the shutter and lets the exposure wait, No lets it go on until it has the light that was "
+            "planned. A put with callback is answered when that is so. Refused where nothing is integrated, or the "
+            "timing script cannot. ArchonStop keeps the light, Acquire=0 throws it away."),
+    Pv(name="ArchonPausedTime", kind=Float("s", 1), doc="Pauses of this exposure so far", group=EXPOSURE_GROUP,
+       read=lambda s: s.paused_seconds),
+    Pv(name="ArchonHookMessage", kind=Text(256), doc="What a hook did wrong", group=EXPOSURE_GROUP,
+       read=lambda s: s.hook_problem,
+       more="In the last acquisition: an error of the site's own code, which costs no image, or a time-out."),
     _setting("ArchonReadout", NO_YES, "Whether an exposure is read out", "readout",
              more="With No it stays on the CCD until ArchonRead, ArchonFlush or Acquire=0; Acquire is refused."),
     _setting("ArchonReadoutDelay", Float("s", 3, 0.0, LONGEST_EXPOSURE), "Between integration and readout",

@@ -34,6 +34,11 @@ def test_an_integration_parameter_that_the_site_names_is_the_only_one() -> None:
     assert (found.integration, found.ticks_per_second) == ("exptime", 100)
 
 
+def test_a_quiet_script_does_not_wait_in_a_pause() -> None:
+    assert roles("Exposures=0", "PauseExposure=1").quiet() == {"Exposures": 0, "PauseExposure": 0}
+    assert roles("Wait=0", names=ScriptConfig(pause="WAIT")).pause == "Wait"
+
+
 def test_a_quiet_script_has_nothing_to_do() -> None:
     found = roles("Exposures=3", "ContinuousExposures=1", "DoFlush=1", "AutoFlush=1", "ExternalTrigger=1")
     assert found.quiet() == {"ContinuousExposures": 0, "Exposures": 0, "DoFlush": 0}

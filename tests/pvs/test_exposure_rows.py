@@ -12,8 +12,10 @@ from archon_ioc.driver.controller import ArchonController
 from archon_ioc.errors import InputError, StateError
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.operations import Operations
+from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.settings import FrameType
 from archon_ioc.exposure.state import CameraState
+from archon_ioc.pvs.camera_rows import detector_state
 from archon_ioc.pvs.exposure_rows import EXPOSURE_ROWS
 from archon_ioc.pvs.render import reading
 
@@ -75,6 +77,24 @@ async def test_commands_without_an_exposure(operations: Operations) -> None:
         await put(operations, "ArchonRead", 1)
     with pytest.raises(StateError):
         await put(operations, "ArchonFlush", 1)
+
+
+async def test_a_pause_without_an_exposure(operations: Operations) -> None:
+    await put(operations, "ArchonPause", 0)
+    with pytest.raises(StateError, match="only an integration can be paused"):
+        await put(operations, "ArchonPause", 1)
+
+
+def test_a_pause_is_shown() -> None:
+    paused = CameraState(phase=Phase.PAUSED, acquiring=True, paused_seconds=2.5)
+    assert reading(ROWS["ArchonPause"], paused, linked=True).value == 1
+    assert reading(ROWS["ArchonPausedTime"], paused, linked=True).value == 2.5
+    assert detector_state(paused) == "Waiting"
+
+
+def test_what_a_hook_did_wrong_is_shown() -> None:
+    state = CameraState(hook_problem="post_process: no space")
+    assert reading(ROWS["ArchonHookMessage"], state, linked=True).value == "post_process: no space"
 
 
 def test_every_state_can_be_shown(states: dict[str, CameraState], faults: Callable[..., list[str]]) -> None:
