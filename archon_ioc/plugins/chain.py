@@ -31,24 +31,28 @@ class Chain:
                 tasks.create_task(plugin.run(), name=f"plugin {plugin.name}")
             tasks.create_task(self._measure_rates(), name="plugin rates")
 
-    def connect(self, plugin: Plugin[Any], name: str, address: int = 0) -> None:
+    def connect(self, plugin: Plugin[Any], name: str, address: int | None = None) -> None:
         """Let a plugin take its arrays from another port: NDArrayPort and NDArrayAddress.
+
+        Without an address it stays as it was, if the port has such a one.
 
         Raises:
             InputError: if there is no such port, or the plugin would feed itself.
         """
         if name not in self._ports:
             raise InputError(f"there is no port {name}; there are {', '.join(self._ports)}")
-        if not 0 <= address < len(self._ports[name]):
-            raise InputError(f"{name} has no address {address}, the last one is {len(self._ports[name]) - 1}")
-        source = self._ports[name][address]
+        last = len(self._ports[name]) - 1
+        wanted = min(plugin.state.settings.array_address, last) if address is None else address
+        if not 0 <= wanted <= last:
+            raise InputError(f"{name} has no address {wanted}, the last one is {last}")
+        source = self._ports[name][wanted]
         if self._is_fed_by(source, plugin):
             raise InputError(f"{plugin.name} would feed itself through {name}")
         for port in itertools.chain(*self._ports.values()):
             if plugin in port.behind:
                 port.behind.remove(plugin)
         source.behind.append(plugin)
-        plugin.change(array_port=name, array_address=address)
+        plugin.change(array_port=name, array_address=wanted)
         plugin.prime(source.geometry)
 
     async def send(self, array: NDArray) -> None:

@@ -7,11 +7,19 @@ from typing import Any
 from archon_ioc.config import SiteConfig
 from archon_ioc.config_names import OFF
 from archon_ioc.plugins.plugin import Plugin
+from archon_ioc.plugins.process import ProcessPlugin
 from archon_ioc.plugins.pva import PvaPlugin
+from archon_ioc.plugins.roi import RoiPlugin
 from archon_ioc.plugins.standard_arrays import PREVIEW_PIXELS, Preview, StandardArrays
+from archon_ioc.plugins.stats import StatsPlugin
+from archon_ioc.plugins.timeseries import SeriesPlugin
 from archon_ioc.pvs.image_rows import image_rows
+from archon_ioc.pvs.process_rows import process_rows
 from archon_ioc.pvs.pva_rows import IMAGE, pva_rows
+from archon_ioc.pvs.roi_rows import roi_rows
 from archon_ioc.pvs.row import Pixels, Pv
+from archon_ioc.pvs.series_rows import series_rows
+from archon_ioc.pvs.stats_rows import stats_rows
 
 
 @dataclass(frozen=True)
@@ -48,5 +56,15 @@ def _all_parts(site: SiteConfig, pixels: Pixels) -> Iterator[Part]:
     image, preview = StandardArrays("Image1", pixels.bits), Preview("Image2")
     yield Part(image, image_rows(image, pixels), "IMAGE", names.image)
     yield Part(preview, image_rows(preview, Pixels(PREVIEW_PIXELS, 16)), "IMAGE2", names.image2)
+    for number, name in (("1", names.roi1), ("2", names.roi2)):
+        roi = RoiPlugin(f"ROI{number}")
+        yield Part(roi, roi_rows(roi), f"ROI{number}", name)
+    for number, name in (("1", names.stats1), ("2", names.stats2)):
+        stats = StatsPlugin(f"STATS{number}")
+        series = SeriesPlugin(f"STATS{number}_TS", stats.name, stats.show_series)
+        yield Part(stats, stats_rows(stats), f"STATS{number}", name)
+        yield Part(series, series_rows(series), f"STATS{number}", name, "TS:")
+    process = ProcessPlugin("PROC1")
+    yield Part(process, process_rows(process), "PROC", names.process)
     pva = PvaPlugin("PVA1")
     yield Part(pva, pva_rows(pva, f"{site.prefix}{names.pva}{IMAGE}"), "PVA", names.pva)

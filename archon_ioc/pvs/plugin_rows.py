@@ -120,7 +120,9 @@ def _counter_rows(group: str) -> Iterator[PluginPv]:
 def _setting_rows() -> Iterator[PluginPv]:
     yield Pv(name="NDArrayPort", kind=Text(), doc="Port whose images are taken", group=PLUGIN_GROUP,
              read=lambda s: s.settings.array_port, put=lambda plugin, value: plugin.connect(value))  # fmt: skip
-    yield setting_row("NDArrayAddress", Int(), "Unused: a port has one kind of images", "array_address")
+    yield Pv(name="NDArrayAddress", kind=Int(low=0), doc="Kind of arrays: 0 images, 1 statistics",
+             group=PLUGIN_GROUP, read=lambda s: s.settings.array_address,
+             put=lambda plugin, value: plugin.connect(plugin.state.settings.array_port, value))  # fmt: skip
     yield setting_row("EnableCallbacks", DISABLE_ENABLE, "Whether images are taken", "enabled", bool)
     yield setting_row("BlockingCallbacks", NO_YES, "Whether the camera waits meanwhile", "blocking", bool)
     yield setting_row("ArrayCallbacks", DISABLE_ENABLE, "Whether images are given on", "array_callbacks", bool)

@@ -47,8 +47,11 @@ def test_a_plugin_may_have_more_ports_than_one() -> None:
         chain.connect(one, "THREE")
     with pytest.raises(InputError, match="TWO has no address 1, the last one is 0"):
         chain.connect(three, "TWO", 1)
+    chain.connect(two, "ONE")
+    assert two.state.settings.array_address == 1, "it stays where there is such a one"
     chain.connect(two, "CAM")
     assert one.ports[1].behind == []
+    assert two.state.settings.array_address == 0
 
 
 async def test_rates_are_measured(running: Any) -> None:

@@ -15,7 +15,7 @@ from archon_ioc.pvs.plugin_rows import plugin_rows
 from archon_ioc.pvs.row import Pv
 
 SETPOINTS: dict[str, object] = {
-    "NDArrayPort": "OTHER", "NDArrayAddress": 1, "EnableCallbacks": 0, "BlockingCallbacks": 1, "ArrayCallbacks": 0,
+    "NDArrayPort": "OTHER", "NDArrayAddress": 0, "EnableCallbacks": 0, "BlockingCallbacks": 1, "ArrayCallbacks": 0,
     "MinCallbackTime": 0.5, "MaxArrayRate": 4.0, "MaxByteRate": 1e6, "QueueSize": 7, "SortMode": 1, "SortTime": 0.25,
     "SortSize": 3, "NumThreads": 1, "DroppedArrays": 5, "DroppedOutputArrays": 6, "DisorderedArrays": 7,
     "ArrayCounter": 8, "NumPreAllocBuffers": 9, "NDimensions": 2, "ColorMode": 0,
@@ -68,6 +68,7 @@ def test_who_it_is_and_what_it_expects(plugin: Plugin[PluginState]) -> None:
     ("name", "value", "words"),
     [
         ("NDArrayPort", "NOWHERE", "no port NOWHERE"),
+        ("NDArrayAddress", 1, "CAM has no address 1"),
         ("NDArrayPort", "ONE", "feed itself"),
         ("DataType", 3, "that of the images that come in"),
         ("NDAttributesFile", "/a.xml", "the camera"),
