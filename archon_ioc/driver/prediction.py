@@ -1,4 +1,4 @@
-"""Prediction: how long a readout will take with the configuration and the parameters that are in force."""
+"""Prediction: how long a readout will take with the configuration and parameters in force, and how far one is."""
 
 import asyncio
 import logging
@@ -9,8 +9,9 @@ from archon_ioc.acf.file import Acf
 from archon_ioc.acf.roles import Roles
 from archon_ioc.config import ScriptConfig
 from archon_ioc.driver.keeper import Keeper
-from archon_ioc.driver.state import ControllerState
+from archon_ioc.driver.state import ControllerState, Progress, Step
 from archon_ioc.errors import ArchonError
+from archon_ioc.protocol.enums import FrameMode
 
 log = logging.getLogger(__name__)
 
@@ -54,3 +55,12 @@ class Prediction:
         except ArchonError as error:
             log.info("%s: the time of a readout is not known: %s", self._keeper.config.name, error)
             return None
+
+
+def readout_progress(state: ControllerState) -> Progress | None:
+    """Return how far the frame that is being written is, None between frames."""
+    writing = state.frames.writing if state.frames else None
+    if writing is None or not writing.height:
+        return None
+    split = 2 if writing.mode is FrameMode.SPLIT else 1  # LINES counts per tap, HEIGHT both halves
+    return Progress(Step.READING_OUT, writing.lines, writing.height // split)

@@ -12,10 +12,10 @@ from archon_ioc.config import ScriptConfig
 from archon_ioc.driver.keeper import Keeper
 from archon_ioc.driver.memory import FrameMemory
 from archon_ioc.driver.script import Script
-from archon_ioc.driver.state import ControllerState, Progress, Step
+from archon_ioc.driver.state import Progress, Step
 from archon_ioc.errors import ArchonError, ConfigError, LinkError, ReadoutError, RejectedError, StateError
 from archon_ioc.protocol import commands
-from archon_ioc.protocol.enums import FrameMode
+from archon_ioc.protocol.enums import Power
 from archon_ioc.protocol.replies import TICK, BufferInfo, Frame, FrameStatus
 from archon_ioc.protocol.wire import BLOCK_SIZE
 
@@ -194,6 +194,8 @@ class Timing:
         return values
 
     def _quiet_and_resting(self) -> dict[str, int]:
+        if self._was_restarted:
+            return {}  # the cores have no parameters
         try:
             script = self.script()
         except StateError:
@@ -296,9 +298,14 @@ class Timing:
                 log.warning("%s: link lost during a readout: %s", self._keeper.config.name, error)
                 await self.until_up()
                 continue
-            if frames.timer < before.timer:
+            if frames.timer < before.timer or self._was_restarted:
                 raise ReadoutError("the controller was restarted, the image is lost")
             return frames
+
+    @property
+    def _was_restarted(self) -> bool:
+        """Whether no configuration was applied since it was switched on, so that no script can run."""
+        return self._keeper.state.power is Power.NOT_CONFIGURED
 
     async def until_up(self) -> None:
         """Wait until the link is UP again.
@@ -362,15 +369,6 @@ class Timing:
                 self._keeper.update(fetch=Progress(Step.FETCHING, done, total))
 
         return report
-
-
-def readout_progress(state: ControllerState) -> Progress | None:
-    """Return how far the frame that is being written is, None between frames."""
-    writing = state.frames.writing if state.frames else None
-    if writing is None or not writing.height:
-        return None
-    split = 2 if writing.mode is FrameMode.SPLIT else 1  # LINES counts per tap, HEIGHT both halves
-    return Progress(Step.READING_OUT, writing.lines, writing.height // split)
 
 
 def _new_buffer(frames: FrameStatus, before: FrameStatus) -> BufferInfo | None:

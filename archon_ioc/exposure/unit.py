@@ -76,6 +76,11 @@ class Unit:
         return self._problem
 
     @property
+    def was_restarted(self) -> bool:
+        """Whether the controller has forgotten its configuration and what it was doing: it was switched on anew."""
+        return self.state.power is Power.NOT_CONFIGURED
+
+    @property
     def has_power(self) -> bool:
         """Whether the CCD had its voltages when it was looked at last: after each readout."""
         status = self.state.status

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from archon_ioc.driver.prediction import readout_progress
 from archon_ioc.driver.state import ConfigState, ControllerState, Link
-from archon_ioc.driver.timing import readout_progress
 from archon_ioc.exposure.operations import Operations
 from archon_ioc.protocol.enums import BackplaneType, ModuleType
 from archon_ioc.protocol.replies import RAILS, DeviceStatus, ModuleInfo, ModuleStatus, SystemInfo

@@ -202,6 +202,18 @@ async def test_the_cores_are_reset_also_without_a_configuration(make_lab: MakeLa
         assert lab.device.since(start, *POLLS) == ["RESETTIMING", "RELEASETIMING"]
 
 
+async def test_after_a_restart_there_are_no_parameters_to_be_quiet(powered: Any) -> None:
+    before = await powered.exposed()
+    await powered.archon.send_command("REBOOT")
+    await powered.down()
+    await powered.up()
+    start = powered.mark()
+    await powered.archon.timing.make_safe()
+    assert powered.device.since(start, *POLLS) == ["RESETTIMING", "RELEASETIMING"]
+    with pytest.raises(ReadoutError, match="restarted"):
+        await powered.archon.timing.frame_start(before)
+
+
 async def test_after_an_exposure_the_script_idles_as_configured(powered: Any) -> None:
     await powered.shoot()
     assert powered.device.parameters["AUTOFLUSH"] == 0
@@ -349,6 +361,7 @@ async def test_frame_replies_that_make_no_sense_break_the_link_and_are_asked_for
     async with scripted(act) as port:
         archon = ArchonController("127.0.0.1", port, config=config, script=IMPATIENT)
         async with archon:
+            await archon.send_command("APPLYALL")
             before = await archon.get_frame()
             twisted[0] = 2
             with pytest.raises(ReadoutError, match="no frame started"):

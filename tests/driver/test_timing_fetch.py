@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from archon_ioc.acf.file import Acf
+from archon_ioc.driver.prediction import readout_progress
 from archon_ioc.driver.state import ControllerState, Progress, Step
-from archon_ioc.driver.timing import readout_progress
 from archon_ioc.errors import LinkError, ReadoutError, RejectedError
 from archon_ioc.protocol.replies import Frame
 from archon_ioc.sim.answers import Answer

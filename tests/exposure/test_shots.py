@@ -275,3 +275,18 @@ async def test_an_integration_of_hours_takes_a_second_parameter(benches, make_ac
         await bench.camera.abort()
         await client
         await bench.good()
+
+
+async def test_a_controller_that_restarts_is_told_nothing_any_more(bench) -> None:
+    """It has forgotten the script, so that nothing is left to be stopped."""
+    bench.camera.change(seconds=600.0)
+    client = bench.start()
+    await bench.until_phase(Phase.INTEGRATING)
+    noted = bench.note_states()
+    bench.device.handle("REBOOT", bench.sim.now)
+    bench.sim.link_drop()
+    with pytest.raises(ReadoutError, match="restarted"):
+        await client
+    assert [state.message for state in noted if "could not be stopped" in state.message] == []
+    assert bench.camera.state.outcome is Outcome.FAILED
+    assert not [command for command in bench.device.commands if command.startswith("FASTLOADPARAM Auto")][2:]
