@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,12 +9,12 @@ from typing import Any
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
+from archon_ioc.exposure.captures import Captures
 from archon_ioc.exposure.fields import LATE, dated, filled, night_fields
 from archon_ioc.exposure.file_set import FileSet
 from archon_ioc.exposure.files import (
     Naming,
     Target,
-    all_names,
     free_bytes,
     normal_path,
     path_problem,
@@ -23,22 +22,18 @@ from archon_ioc.exposure.files import (
     targets,
 )
 from archon_ioc.exposure.leftovers import finish
+from archon_ioc.exposure.names import check_names, free_number
 from archon_ioc.exposure.numbers import NumberFile
 from archon_ioc.exposure.picture import Exposure
-from archon_ioc.exposure.settings import LARGEST_NUMBER, FileSettings
-from archon_ioc.exposure.state import CameraState, update
+from archon_ioc.exposure.settings import LARGEST_NUMBER, FileSettings, FileWriteMode
+from archon_ioc.exposure.state import CameraState, FileState, update
 from archon_ioc.image.geometry import PixelArray
 from archon_ioc.live import Live
 
 log = logging.getLogger(__name__)
 
-_LONGEST_NAME = 235
-"""Bytes of a file name; file systems allow 255, and while it is written it has some more."""
 _SPARE_BYTES = 8 << 20
 """Room beyond the pixels that must be free before an exposure begins."""
-
-
-_Targets = Callable[[Naming], list[Target]]
 
 
 class Filing:
@@ -59,6 +54,9 @@ class Filing:
         self._store = store
         self._numbers = NumberFile(site.files.state)
         self._last: FileSet | None = None
+        self.is_enabled: Callable[[], bool] = lambda: True
+        """Whether images are filed by themselves at all."""
+        self.captures = Captures(self._file, self._show)
         self._turn = asyncio.Lock()  # to take a number
         self._by_hand = asyncio.Lock()
         self._writing = 0
@@ -67,6 +65,11 @@ class Filing:
     def settings(self) -> FileSettings:
         """Where files go."""
         return self._live.value.settings.files
+
+    @property
+    def is_filing(self) -> bool:
+        """Whether an image that came now would be filed: with AutoSave, or because it is captured."""
+        return self.is_enabled() and (self.settings.auto_save or self.captures.has_room(self.settings.num_capture))
 
     @property
     def written(self) -> tuple[str, ...]:
@@ -83,9 +86,12 @@ class Filing:
 
         Raises:
             InputError: if no file name can be made of them.
+            StateError: if the mode is changed during a capture.
         """
         wanted = self.settings.changed(**changes)
         wanted = replace(wanted, path=normal_path(wanted.path))
+        if self._file().capturing and wanted.write_mode is not self.settings.write_mode:
+            raise StateError("FileWriteMode cannot be changed during a capture")
         if wanted.name:
             self._targets(self._naming(wanted))
         self._set(wanted)
@@ -110,7 +116,7 @@ class Filing:
         naming = self._naming()
         try:
             if self.settings.auto_increment:
-                number = await asyncio.to_thread(_free_number, naming, self._targets)
+                number = await asyncio.to_thread(free_number, naming, self._targets)
                 naming = replace(naming, number=number)
             names = [target.name for target in self._targets(naming)]
         except (InputError, SaveError) as error:
@@ -139,18 +145,37 @@ class Filing:
         Raises:
             StateError: if the folder cannot be written to or is full.
         """
-        if not self.settings.auto_save:
+        if not self.is_filing:
             return
         if not await self.look_at_path():
             raise StateError(f"files cannot be written: {self._live.value.file.message}")
         try:
             naming = self._naming()
-            await asyncio.to_thread(_check_names, naming, self._targets, self.settings.auto_increment)
+            await asyncio.to_thread(check_names, naming, self._targets, auto_increment=self.settings.auto_increment)
         except (InputError, SaveError) as error:
             raise StateError(f"files cannot be written: {error}") from error
         free = await asyncio.to_thread(free_bytes, naming.path)
         if free < image_bytes + _SPARE_BYTES:
             raise StateError(f"the disk of {naming.path} is full: {free / 1e6:.0f} MB are free")
+
+    async def capture(self, start: int) -> None:
+        """Begin a capture and wait for its end, or end it. Its images are filed one by one, also without AutoSave.
+
+        Raises:
+            StateError: in FileWriteMode Single, or if nothing is filed.
+            SaveError: if the first file cannot be written.
+        """
+        if not start:
+            self.captures.end()
+            return
+        if not self._file().capturing:
+            if self.settings.write_mode is FileWriteMode.SINGLE:
+                raise StateError("there is no Capture in FileWriteMode Single")
+            if not self.is_enabled():
+                raise StateError("no images are filed: EnableCallbacks is Disable")
+            await asyncio.to_thread(check_names, self._naming(), self._targets, auto_increment=False)
+            self.captures.begin()
+        await self.captures.ended()
 
     async def reserve(self, files: FileSet) -> Naming:
         """Take a number for a set of files that has none yet, and keep it; return what the files are called."""
@@ -169,7 +194,7 @@ class Filing:
 
     async def _take_number(self, naming: Naming) -> int:
         def free(number: int) -> int:
-            return _free_number(replace(naming, number=number), self._targets)
+            return free_number(replace(naming, number=number), self._targets)
 
         try:
             return await asyncio.to_thread(self._numbers.take, naming.number, free)
@@ -185,7 +210,7 @@ class Filing:
             log.error("the next file number is not kept: %s", error)
 
     async def take(self, files: FileSet, exposure: Exposure) -> None:
-        """Take what one controller has of a new image: it is written now with AutoSave, else with `write`.
+        """Take what one controller has of a new image: it is written now or, if it is not to be filed, with `write`.
 
         Raises:
             SaveError: if it could not be written; `write` can be tried again.
@@ -193,7 +218,8 @@ class Filing:
         self._last = files
         files.exposures.append(exposure)
         self._show(held_bytes=sum(image.nbytes for held in files.exposures for image in held.images.values()))
-        if self.settings.auto_save:
+        is_captured = self.captures.take(files, self.settings.num_capture)
+        if self.is_enabled() and (self.settings.auto_save or is_captured):
             await self._write(files, [exposure])
         else:
             await files.released(exposure.facts.controller)
@@ -266,12 +292,16 @@ class Filing:
         except ArchonError as error:
             files.problem = str(error)[:255]
             self._show(error=True, message=files.problem)
+            self.captures.end()
             raise
         finally:
             self._writing -= 1
             self._show(writing=self._writing > 0)
         written = [name for unit in self._site.units for name in files.names.get(unit.name, ())]
-        self._show(error=bool(files.problem), full_name=written[0] if written else "")
+        filed = self._file().filed + (len(files.names) == len(self._site.units))
+        self._show(error=bool(files.problem), full_name=written[0] if written else "", filed=filed)
+        if len(files.names) == len(self._site.units):
+            self.captures.filed(files, self.settings.num_capture)
         await self.show_next()
 
     async def _save(self, files: FileSet, naming: Naming, exposure: Exposure) -> None:
@@ -313,6 +343,9 @@ class Filing:
         except SaveError as error:
             log.error("the next file number is not kept: %s", error)
 
+    def _file(self) -> FileState:
+        return self._live.value.file
+
     def _set(self, settings: FileSettings) -> None:
         update(self._live, settings=replace(self._live.value.settings, files=settings))
 
@@ -324,39 +357,3 @@ def _levels(settings: FileSettings) -> int:
     """CreateDirectory for the folder of a file: that of the night may always be made."""
     levels = settings.create_directory
     return levels if settings.date_folder == "none" or levels > 0 else levels - 1
-
-
-def _check_names(naming: Naming, targets_of: _Targets, auto_increment: bool) -> None:
-    """Refuse names that cannot become files, while nothing is lost by it. Blocks.
-
-    Raises:
-        InputError: if no name can be made.
-        SaveError: if a file of that name cannot be written.
-    """
-    if auto_increment:
-        naming = replace(naming, number=_free_number(naming, targets_of))
-    for name in (name for target in targets_of(naming) for name in all_names(target, naming)):
-        folder, file = os.path.split(name)
-        if not os.path.isdir(folder or "."):  # noqa: PTH112 - Path.is_dir raises where nobody may look
-            raise SaveError(name, f"there is no folder {folder}")
-        if len(os.fsencode(file)) > _LONGEST_NAME:
-            raise SaveError(name, f"the name is longer than {_LONGEST_NAME} bytes")
-        if os.path.lexists(name):
-            raise SaveError(name, "it exists already")
-
-
-def _free_number(naming: Naming, targets_of: _Targets) -> int:
-    """Return the first number from the wanted one on whose files do not exist. Blocks."""
-
-    def names(number: int) -> list[str]:
-        wanted = replace(naming, number=number)
-        return [name for target in targets_of(wanted) for name in all_names(target, wanted)]
-
-    number, own = naming.number, names(naming.number)
-    while any(map(os.path.lexists, names(number))):
-        if own == names(number + 1):
-            raise SaveError(own[0], "it exists, and the template has no number")
-        number += 1
-    if number != naming.number:
-        log.warning("file numbers %d to %d exist already", naming.number, number - 1)
-    return number

@@ -197,7 +197,7 @@ class Account:
         for unit in units:
             self._refuse_overwriting(unit)
         filing = self._ledger.filing
-        naming = await filing.reserve(self.files) if filing.settings.auto_save else None
+        naming = await filing.reserve(self.files) if filing.is_filing else None
         noted = datetime.now(UTC)
         for unit in units:
             entry = self._entry(unit, seconds, noted, naming)

@@ -96,6 +96,12 @@ class FileSettings:
     compression: str = "none"
     checksum: str = "none"
     date_folder: str = "none"
+    write_mode: FileWriteMode = FileWriteMode.SINGLE
+    num_capture: int = 1
+    """Images of a capture; 0: until it is stopped."""
+    lazy_open: bool = False
+    temp_suffix: str = ""
+    delete_driver_file: bool = False
 
     def changed(self, **changes: Any) -> Self:
         """Return a copy with other values.
@@ -104,8 +110,11 @@ class FileSettings:
             InputError: if a value makes no sense.
         """
         new = replace(self, **changes)
+        new = replace(new, write_mode=FileWriteMode(new.write_mode))
         if not 0 <= new.number <= LARGEST_NUMBER:
             raise InputError(f"a file number is 0 to {LARGEST_NUMBER}, not {new.number}")
+        if new.num_capture < 0:
+            raise InputError("a capture has a number of images, or 0 for no end")
         for name, words in _WORDS.items():
             if getattr(new, name) not in words:
                 raise InputError(f"{name.replace('_', ' ')} is one of {', '.join(words)}")

@@ -29,7 +29,10 @@ class ImageState:
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What became of the last file. ``held_bytes``: of the last image, which can still be written."""
+    """What became of the last file. ``held_bytes``: of the last image, which can still be written.
+
+    ``captured`` images of the capture that goes on, or was last, are on the disk, ``filed`` since the program began.
+    """
 
     path_exists: bool = False
     full_name: str = ""
@@ -38,6 +41,9 @@ class FileState:
     message: str = ""
     writing: bool = False
     held_bytes: int = 0
+    captured: int = 0
+    capturing: bool = False
+    filed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
