@@ -27,7 +27,7 @@ def process_rows(plugin: ProcessPlugin) -> tuple[PluginPv, ...]:
 
 def _correction_rows() -> Iterator[PluginPv]:
     yield _setting("DataTypeOut", Choice(OUTPUT_TYPES), "Type of the pixels that come out", "data_type", _SCALE,
-                   OUTPUT_TYPES.__getitem__)  # fmt: skip
+                   convert=OUTPUT_TYPES.__getitem__)  # fmt: skip
     yield _command("SaveBackground", "Take the last image as background", ProcessPlugin.save_background)
     yield _setting("EnableBackground", DISABLE_ENABLE, "Whether it is subtracted", "enable_background", _CORRECTION)
     yield _show("ValidBackground", _VALID, "Whether there is one of this size", lambda s: s.has_background)
@@ -115,8 +115,8 @@ def _setting(
     doc: str,
     field: str,
     group: str,
-    convert: Callable[[Any], Any] | None = None,
     *,
+    convert: Callable[[Any], Any] | None = None,
     more: str = "",
 ) -> PluginPv:
     def put(plugin: ProcessPlugin, value: Any) -> None:
