@@ -74,6 +74,8 @@ class ArchonController:
         names = script or ScriptConfig()
         self.timing = Timing(self._keeper, names)
         """What the timing cores are told, and the frames."""
+        self.clock = self._keeper.clock
+        """The controller's TIMER in the time of this host."""
         self._configuration = Configuration(self._keeper, self.timing, names)
         self._keeper.synchronise = self._configuration.synchronise
         self._keeper.companion = Prediction(self._keeper, names).run
@@ -290,6 +292,10 @@ class ArchonController:
         await self.timing.make_safe()
         if not autoflush:
             await self.set_autoflush(False)
+
+    async def hold(self) -> None:
+        """Hold the timing cores: the script stops as in its first state, until `Timing.begin` starts it anew."""
+        await self._keeper.request(commands.hold_timing())
 
     async def set_autoflush(self, mode: bool) -> None:
         """Switch continuous clearing while idle, now and after each exposure.

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from archon_ioc.config import ControllerConfig
+from archon_ioc.driver.clock import TimerClock
 from archon_ioc.driver.connection import Connection, connect
 from archon_ioc.driver.state import ControllerState, Link
 from archon_ioc.errors import LinkError, ProtocolError, RejectedError
@@ -41,6 +43,8 @@ class Keeper:
         self.synchronise = synchronise
         """Called on each new connection, after SYSTEM, STATUS and FRAME were read and before the link is UP."""
         self.live = Live(ControllerState(name=config.name, reason="not started", config_file=str(config.acf or "")))
+        self.clock = TimerClock()
+        """The controller's TIMER in the time of this host."""
         self.companion: Callable[[], Coroutine[Any, Any, None]] | None = None
         """Runs as long as the keeper does."""
         self._connection: Connection | None = None
@@ -267,7 +271,9 @@ class Keeper:
         return status
 
     async def _read_frames(self, connection: Connection) -> FrameStatus:
+        sent = time.time()
         frames = await self._ask(connection, commands.frame(), FrameStatus.parse)
+        self.clock.note(frames.timer, sent, time.time())
         self.update(frames=frames)
         return frames
 

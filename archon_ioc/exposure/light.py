@@ -66,9 +66,14 @@ class Integrated:
     def moments(self, unit: Unit, info: BufferInfo) -> Moments:
         """Return begin and end of the integration of a frame."""
         seconds = round(self.planned - self.left, 3)
+        clock = unit.controller.clock
+        first_pixel = clock.time_of(info.timestamp)
         if self.started is None:
-            return moments.of_triggered(unit.state, seconds, info)
-        return moments.of_started(self.started, seconds, unit.start, info, self.paused)
+            return moments.of_triggered(unit.state, seconds, info, first_pixel)
+        ours = moments.of_started(self.started, seconds, unit.start, info, self.paused)
+        if self.waits or self.paused:
+            return ours
+        return moments.by_frame(ours, clock.time_of(unit.start.timer), first_pixel, unit.state)
 
 
 @dataclass
@@ -213,10 +218,16 @@ class Light:
         )
 
     async def count_down(self, seconds: float) -> float:
-        """Wait, and show how long still; return what is left where it is cut short."""
+        """Wait, and show how long still; return what is left where it is cut short.
+
+        Raises:
+            ReadoutError: if no controller can have the image any more.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while (left := end - loop.time()) > 0 and not (self._is_cut_short and left > LAST_MOMENT):
+            if all(unit.was_restarted for unit in self._units):
+                raise ReadoutError("the controller was restarted, the image is lost")
             update(self._live, remaining=left)
             await asyncio.sleep(min(left, _COUNTDOWN_PERIOD))
         update(self._live, remaining=0.0)

@@ -1,7 +1,7 @@
 """Moments: when an integration began and ended."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from archon_ioc.driver.state import ControllerState
@@ -46,14 +46,31 @@ def of_started(
     return Moments(started, ended, seconds, (info.timestamp - before.timer) * TICK)
 
 
-def of_triggered(state: ControllerState, seconds: float, info: BufferInfo) -> Moments:
+def by_frame(moment: Moments, not_before: float | None, first_pixel: float | None, state: ControllerState) -> Moments:
+    """Return the moments of an integration that the script itself ended and read out, as its frame tells them.
+
+    Our own begin is when the reply to the command came. The controller's clock knows the ``first_pixel`` (POSIX
+    seconds), and the script the time from the integration to there. It began ``not_before`` the cores were held: in a
+    simulation where nothing takes time that cannot be told.
+    """
+    if first_pixel is None or not_before is None or state.readout is None or state.readout.pause is None:
+        return moment
+    ended = datetime.fromtimestamp(first_pixel - state.readout.pause.seconds, UTC)
+    started = moment.started + (ended - moment.ended)
+    return replace(moment, started=started, ended=ended) if started.timestamp() >= not_before else moment
+
+
+def of_triggered(state: ControllerState, seconds: float, info: BufferInfo, first_pixel: float | None) -> Moments:
     """Return the moments of an exposure that an external trigger began, when FRAME has just been read.
 
-    The trigger is not seen here: the frame's own time stamp tells when its first pixel was read.
+    The trigger is not seen here: the frame's own time stamp tells when its first pixel was read. ``first_pixel`` is
+    that in POSIX seconds, where it is known.
     """
     pause = pause_of(state)
-    age = (state.frames.timer - info.timestamp) * TICK if state.frames else 0.0
-    ended = datetime.now(UTC) - timedelta(seconds=age + pause)
+    if first_pixel is None:
+        age = (state.frames.timer - info.timestamp) * TICK if state.frames else 0.0
+        first_pixel = datetime.now(UTC).timestamp() - age
+    ended = datetime.fromtimestamp(first_pixel - pause, UTC)
     return Moments(ended - timedelta(seconds=seconds), ended, seconds, seconds + pause)
 
 

@@ -1,6 +1,7 @@
 """Who gets images, who waits for whom, and what a client that fails may cost."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -132,3 +133,33 @@ async def test_what_a_sink_has_taken_is_waited_for(bench, is_waited_for: bool) -
         sink.may_settle.set()
     await client
     assert bench.camera.state.outcome is Outcome.DONE
+
+
+async def test_time_stamps_are_those_of_the_controllers_clock(
+    benches, triggered_script: dict[str, int], make_acf
+) -> None:
+    got: list[Exposure] = []
+
+    async def take(exposure: Exposure) -> None:
+        got.append(exposure)
+
+    parameters = {**triggered_script, "ExternalTrigger": 0, "NoIntMS": 30}
+    async with benches(acf=make_acf(parameters=parameters), speed=1.0, line_seconds=0.001, latency=1.0) as bench:
+        bench.camera.sinks.append(Sink(take))
+        clock = bench.controller.clock
+        await bench.controller.live.until(lambda state: clock.time_of(state.frames.timer) is not None, 10)
+        bench.camera.change(seconds=0.2)
+        began = time.time()
+        await bench.camera.acquire()
+        asked = time.time()
+        timer = (await bench.controller.get_frame()).timer
+        answered = time.time()
+        pause = bench.controller.status.readout.pause.seconds
+    facts = got[0].facts
+    first_pixel = (asked + answered) / 2 - (timer - facts.buffer.timestamp) * 1e-8
+    assert pause > 0.03
+    assert got[0].timestamp == pytest.approx(first_pixel - pause - 0.2, abs=0.005 + answered - asked), (
+        "not when the reply came"
+    )
+    assert began < got[0].timestamp < got[0].published < asked
+    assert facts.started.timestamp() == pytest.approx(got[0].timestamp, abs=1e-5), "the header has the same"
