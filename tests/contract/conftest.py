@@ -83,8 +83,9 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     acf.write_text(small_camera(), encoding="ascii")
     options = ("--port", "0", "--applied", "--powered", "--speed", "50", "--pattern", "--until-eof")
     with subprocess.Popen(
-        program("sim", "--acf", str(acf), *options), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+        program("sim", "--acf", str(acf), *options), text=True, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         yield int(line_with(process.stdout, "simulated Archon at").rpartition(":")[2])
         assert process.stdin is not None

@@ -38,7 +38,9 @@ SEEN_AS = {
     "calc": ("ai", "longin"),
     "calcout": ("ai",),
     "busy": ("bo", "bi"),
-    "sseq": ("bo",),
+    "sseq": ("longout",),
+    "seq": ("longout",),
+    "dfanout": ("ai",),
     "fanout": ("bi", "bo", "longin", "longout"),
     "mbbo": ("mbbo", "bo"),
     "mbbi": ("mbbi", "bi"),
@@ -59,6 +61,10 @@ DIFFERENT = {
     "FileFormat_RBV choices": "'Invalid' is the setpoint's word; clients compare",
     "TimeRemaining_RBV prec": "it is counted down in tenths of a second",
     "TemperatureActual prec": "sensors of a CCD are read to hundredths of a degree",
+    **dict.fromkeys(
+        (f"{name}_RBV prec" for name in ("Sigma", "CentroidX", "CentroidY", "SigmaX", "SigmaY")),
+        "a tenth of a pixel is too coarse for focus and guiding",
+    ),
     "MaxByteRate egu": "upstream says s, it is B/s",
     "MaxByteRate_RBV egu": "upstream says s, it is B/s",
 }

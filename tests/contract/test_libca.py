@@ -56,17 +56,23 @@ def test_plugins_are_primed_before_the_first_frame(script: Any) -> None:
 # What this program starts with instead of the VAL of areaDetector's template, and why.
 STARTS = {
     "ImageMode": "Single: a CCD does not start to read out for ever by mistake",
-    "SizeX": "the whole CCD", "SizeY": "the whole CCD", "DataType": "what the controller delivers",
+    "SizeX": "the whole CCD",
+    "SizeY": "the whole CCD",
+    "DataType": "what the controller delivers",
     "ShutterMode": "Detector output: the controller has one",
     "WaitForPlugins": "Yes: an acquisition is done when its files are there",
     "EnableCallbacks": "Enable: ophyd-async enables no TIFF plugin",
-    "FileWriteMode": "", "ArrayCallbacks": "file plugins pass nothing on",
-    "HistMax": "16 bits", "HighClip": "16 bits", "ScaleFlatField": "16 bits",
+    "ArrayCallbacks": "file plugins pass nothing on",
+    "HistMax": "16 bits",
+    "HighClip": "16 bits",
+    "ScaleFlatField": "16 bits",
     "LazyOpen": "Yes: a file is opened when there is something to write",
-    "FileNumber": "", "CreateDirectory": "", "AutoSave": "FITS1 saves every image",
-    "Temperature": "of the controller", "NumPreAllocBuffers": "there is no pool to fill",
-    "TSNumPoints": "", "QueueSize": "",
-}  # fmt: skip
+    "FileNumber": "each run of the program goes on counting",
+    "CreateDirectory": "-3: the folder of a night is made",
+    "AutoSave": "FITS1 saves every image",
+    "Temperature": "of the controller",
+    "NumPreAllocBuffers": "there is no pool to fill",
+}
 
 
 @pytest.mark.parametrize("table", TEMPLATES)
