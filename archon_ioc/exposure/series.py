@@ -191,7 +191,7 @@ class Series:
         files = files or FileSet()
         account = Account(self._ledger, files, settings, self._attributes.cards())
         files.tell = partial(self._filed, settings)
-        if self._filing.settings.auto_save:
+        if self._filing.is_filing:
             self._unfiled[id(files)] = settings, files
         return _Image(settings, tuple(unit.name for unit in self._shots.units), files, account)
 
