@@ -1,8 +1,9 @@
 """Rows of ROI1 and ROI2: areaDetector's NDROI."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from archon_ioc.plugins.conversion import OUTPUT_TYPES
 from archon_ioc.plugins.cutout import Axis
@@ -17,7 +18,8 @@ _LIMITED = "Limited to what the images that come in have; larger ones give what 
 _UNUSED = "Kept, but images have two dimensions only."
 
 
-class _AxisFact(NamedTuple):
+@dataclass(frozen=True)
+class _AxisFact:
     """A setting that each axis has: ``field`` of `RoiSettings`, and what is shown of the axis."""
 
     name: str
