@@ -11,7 +11,6 @@ from archon_ioc.plugins.ndarray import Geometry
 from archon_ioc.plugins.process import ProcessPlugin
 from archon_ioc.pvs.process_rows import process_rows
 from archon_ioc.pvs.row import Pv
-from tests.pvs.adcore import differences
 
 COEFFICIENTS = ("OC1", "OC2", "OC3", "OC4", "FC1", "FC2", "FC3", "FC4", "RC1", "RC2")
 SETTINGS: dict[str, object] = {
@@ -48,10 +47,6 @@ def shown(plugin: ProcessPlugin, name: str) -> Any:
 
 def coefficients(plugin: ProcessPlugin) -> list[float]:
     return [shown(plugin, name) for name in COEFFICIENTS]
-
-
-def test_records_are_areadetectors(process: ProcessPlugin) -> None:
-    assert differences("NDProcess", process_rows(process)) == []
 
 
 def test_no_record_twice(process: ProcessPlugin) -> None:

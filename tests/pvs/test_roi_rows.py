@@ -10,7 +10,6 @@ from archon_ioc.plugins.ndarray import Geometry
 from archon_ioc.plugins.roi import RoiPlugin
 from archon_ioc.pvs.roi_rows import roi_rows
 from archon_ioc.pvs.row import Pv
-from tests.pvs.adcore import differences
 
 SETPOINTS: dict[str, object] = {
     "Name": "star", "EnableScale": 1, "Scale": 4.0, "DataTypeOut": 8, "CollapseDims": 1,
@@ -39,10 +38,6 @@ def put(roi: RoiPlugin, name: str, value: object) -> None:
 
 def shown(roi: RoiPlugin, name: str) -> Any:
     return by_name(roi)[name].read(roi.state)
-
-
-def test_records_are_areadetectors(roi: RoiPlugin) -> None:
-    assert differences("NDROI", roi_rows(roi)) == []
 
 
 def test_no_record_twice(roi: RoiPlugin) -> None:

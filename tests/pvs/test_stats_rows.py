@@ -13,7 +13,6 @@ from archon_ioc.plugins.statistics import Centroid, Levels
 from archon_ioc.plugins.stats import SIGNALS, StatsPlugin, measured
 from archon_ioc.pvs.row import Pv
 from archon_ioc.pvs.stats_rows import SIGNAL_NAMES, stats_rows
-from tests.pvs.adcore import differences
 
 SETTINGS: dict[str, object] = {
     "ComputeStatistics": 0, "BgdWidth": 3, "ComputeCentroid": 1, "CentroidThreshold": 7.5, "ComputeProfiles": 1,
@@ -51,10 +50,6 @@ async def put(plugin: StatsPlugin, name: str, value: object) -> None:
 
 def shown(plugin: StatsPlugin, name: str) -> Any:
     return by_name(plugin)[name].read(plugin.state)
-
-
-def test_records_are_areadetectors(stats: StatsPlugin) -> None:
-    assert differences("NDStats", stats_rows(stats)) == []
 
 
 def test_no_record_twice(stats: StatsPlugin) -> None:
