@@ -28,7 +28,7 @@ FORBIDDEN_NAMES = {"data", "info"}
 # Where any exception may be caught, and why that hides none.
 BROAD_EXCEPTS = {
     "driver/keeper.py _keep_connected": "logged, and treated as a lost link",
-    "exposure/calling.py work": "the site's function runs in a thread; its error is raised where it is waited for",
+    "exposure/calling.py _tried": "the site's function runs in a thread; its error is raised where it is waited for",
     "exposure/loading.py _executed": "the module is forgotten, then the exception goes on",
     "exposure/loading.py _made": "told as a ConfigError, with its cause",
     "exposure/loading.py _module": "told as a ConfigError, with its cause",

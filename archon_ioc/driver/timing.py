@@ -138,18 +138,6 @@ class Timing:
         if begins:
             await self._keeper.request(commands.release_timing())
 
-    async def pause(self, *, by_hold: bool) -> None:
-        """Keep light from the running integration: by the script's parameter for that, or by holding the cores.
-
-        Raises:
-            LinkError: if the link is not UP or breaks.
-        """
-        script = self.script()
-        if by_hold or script.pause is None:
-            await self._keeper.request(commands.hold_timing())
-        else:
-            await self.set_parameters({script.pause: 1})
-
     async def make_safe(self) -> None:
         """Stop everything that the script does: cores reset, shutter signal low, idle flushing as configured.
 

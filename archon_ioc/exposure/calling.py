@@ -35,22 +35,25 @@ async def _in_thread(function: Callable[..., Outcome], arguments: tuple[object, 
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[tuple[Outcome, BaseException | None]] = loop.create_future()
 
-    def settle(result: Outcome, error: BaseException | None) -> None:
+    def settle(result: tuple[Outcome, BaseException | None]) -> None:
         if not outcome.done():
-            outcome.set_result((result, error))
+            outcome.set_result(result)
 
     def work() -> None:
-        result, raised = None, None
-        try:
-            result = function(*arguments)
-        except (Exception, SystemExit) as error:
-            log.debug("a function of the site raised", exc_info=True)
-            raised = error
+        result = _tried(function, arguments)
         with suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
-            loop.call_soon_threadsafe(settle, result, raised)
+            loop.call_soon_threadsafe(settle, result)
 
     threading.Thread(target=work, name="function of the site", daemon=True).start()
     result, error = await outcome
     if error:
         raise RuntimeError(repr(error)) if isinstance(error, SystemExit) else error
     return result
+
+
+def _tried(function: Callable[..., Outcome], arguments: tuple[object, ...]) -> tuple[Outcome, BaseException | None]:
+    try:
+        return function(*arguments), None
+    except (Exception, SystemExit) as error:
+        log.debug("a function of the site raised", exc_info=True)
+        return None, error

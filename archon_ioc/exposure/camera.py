@@ -61,17 +61,7 @@ class Camera:
         kept = SettingsFile(site.files.state, ExposureSettings(files=files))
         # A small file, read before anything runs: a client's put can never be overwritten by it.
         settings = kinds.checked(kept.load(), kinds.of(site))
-        self.live = Live(
-            CameraState(
-                controllers=tuple(controller.status for controller in controllers),
-                temperature_sensor=site.temperature_sensor,
-                window_modes={name: window.changes for name, window in site.windows.items()},
-                keeps_whole=bool(site.detectors) or len(controllers) > 1,
-                shutter_config=site.shutter,
-                exposure_types=kinds.of(site),
-                settings=settings,
-            )
-        )
+        self.live = Live(CameraState.at_start(site, [controller.status for controller in controllers], settings))
         moving = next((own for own in controllers if own.name == site.shutter.controller), self.controller)
         self._keeping = Keeping(kept, self.live)
         self._shutter = Shutter(moving, pv_shutter, self.live)

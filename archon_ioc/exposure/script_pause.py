@@ -39,7 +39,14 @@ class ScriptPause:
 
     async def pause(self, latest: float) -> bool:
         """Keep light from the running integration; waits for a lost link, and returns and raises as `read_early`."""
-        return await self._unit.patiently(partial(self._unit.controller.timing.pause, by_hold=self.is_by_hold), latest)
+        return await self._unit.patiently(self._pause, latest)
+
+    async def _pause(self) -> None:
+        pause = self._unit.controller.timing.script().pause
+        if self.is_by_hold or pause is None:
+            await self._unit.controller.hold()
+        else:
+            await self._unit.controller.timing.set_parameters({pause: 1})
 
     async def prepare_rest(self, rest: Integration) -> None:
         """Prepare the rest of a paused integration for `go_on`; a lost link is waited for.

@@ -1,10 +1,10 @@
 """CameraState: all that is known of the camera, as one frozen snapshot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from archon_ioc.config import BUILT_IN_TYPES, ExposureTypeConfig, ShutterConfig
+from archon_ioc.config import BUILT_IN_TYPES, ExposureTypeConfig, ShutterConfig, SiteConfig
 from archon_ioc.driver.state import ControllerState
 from archon_ioc.exposure import region
 from archon_ioc.exposure.phase import Outcome, Phase, check_step
@@ -89,6 +89,19 @@ class CameraState:
     exposure_types: Mapping[str, ExposureTypeConfig] = field(default_factory=lambda: BUILT_IN_TYPES)
     auto_flush: int = 2  # as configured
     hook_problem: str = ""  # what the site's own code did wrong in this acquisition
+
+    @classmethod
+    def at_start(cls, site: SiteConfig, controllers: Sequence[ControllerState], settings: ExposureSettings) -> Self:
+        """Return that of a camera that has done nothing yet."""
+        return cls(
+            controllers=tuple(controllers),
+            temperature_sensor=site.temperature_sensor,
+            window_modes={name: window.changes for name, window in site.windows.items()},
+            keeps_whole=bool(site.detectors) or len(controllers) > 1,
+            shutter_config=site.shutter,
+            exposure_types={**BUILT_IN_TYPES, **site.exposure_types},
+            settings=settings,
+        )
 
     @property
     def controller(self) -> ControllerState:
