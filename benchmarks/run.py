@@ -1,4 +1,4 @@
-"""Measure how fast the program is: ``python benchmarks/run.py [fetch|upload|start|image|bias|rate|progress|all]``.
+"""Measure how fast the program is: ``python benchmarks/run.py [fetch|upload|start|image|bias|timing|rate|chain|progress|all]``.
 
 Prints a table. What the figures mean: docs/reference/performance.md.
 """
@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import bias
+import chain
 import fetch
 import image
 import progress
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Figure]]] = {
     "bias": bias.measure,
     "timing": timing.measure,
     "rate": rate.measure,
+    "chain": chain.measure,
     "progress": progress.measure,
 }
 COMPARED = {"fetch", "upload", "image"}
