@@ -32,6 +32,7 @@ from archon_ioc.image import geometry
 from archon_ioc.live import Live
 from archon_ioc.plugins.chain import Chain
 from archon_ioc.plugins.feed import Feed
+from archon_ioc.plugins.fits import FitsPlugin
 from archon_ioc.plugins.ndarray import NDArray
 from archon_ioc.plugins.pva import PvaPlugin
 from archon_ioc.plugins.standard_arrays import StandardArrays
@@ -132,6 +133,8 @@ def join(site: SiteConfig) -> Ioc:
     for part in parts:
         if isinstance(part.plugin, StandardArrays):
             part.plugin.show = _show_in(server, f"{part.prefix}{ARRAY_DATA}")
+        if isinstance(part.plugin, FitsPlugin):
+            part.plugin.attach(camera.filing, camera.live)
     pva = _pva_server(site, tables, parts, server) if has_pvaccess(site) else None
     return Ioc(site, camera, feed, server, pva, state)
 

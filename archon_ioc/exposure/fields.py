@@ -40,6 +40,16 @@ def dated(path: str, now: datetime) -> str:
     return _DATE.sub(lambda match: now.astimezone(UTC).strftime(match.group()), path)
 
 
+def resolved(path: str, site: SiteConfig) -> str:
+    """Return a folder as it is called now: with the date and the fields of the site.
+
+    Raises:
+        InputError: if there is a field of another name.
+    """
+    now = datetime.now(UTC)
+    return filled(dated(path, now), night_fields(site, now))
+
+
 def filled(text: str, fields: Fields, later: tuple[str, ...] = ()) -> str:
     """Return a text with its fields replaced.
 

@@ -46,6 +46,8 @@ class Chain:
         if not 0 <= wanted <= last:
             raise InputError(f"{name} has no address {wanted}, the last one is {last}")
         source = self._ports[name][wanted]
+        if plugin.is_fixed and source is not self.camera:
+            raise InputError(f"{plugin.name} takes the images of {self.camera.name} only")
         if self._is_fed_by(source, plugin):
             raise InputError(f"{plugin.name} would feed itself through {name}")
         for port in itertools.chain(*self._ports.values()):

@@ -98,6 +98,8 @@ class Plugin(Generic[S]):
     """
 
     plugin_type = "NDPluginDriver"
+    is_fixed = False
+    """Whether it takes arrays of the camera only."""
     keeps_newest = False
     """Whether a full queue drops its oldest array instead of the one that comes."""
     memory_limit = 1 << 30

@@ -1,18 +1,27 @@
 """The plugins of a site: which there are, what their records are called, and the rows of each."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.config_names import OFF
+from archon_ioc.exposure.fields import resolved
+from archon_ioc.exposure.settings import default_files
+from archon_ioc.plugins.fits import FitsPlugin
+from archon_ioc.plugins.hdf5 import Hdf5Plugin
+from archon_ioc.plugins.ndfile_state import NDFileSettings
 from archon_ioc.plugins.plugin import Plugin
 from archon_ioc.plugins.process import ProcessPlugin
 from archon_ioc.plugins.pva import PvaPlugin
 from archon_ioc.plugins.roi import RoiPlugin
 from archon_ioc.plugins.standard_arrays import PREVIEW_PIXELS, Preview, StandardArrays
 from archon_ioc.plugins.stats import StatsPlugin
+from archon_ioc.plugins.tiff import TiffPlugin
 from archon_ioc.plugins.timeseries import SeriesPlugin
+from archon_ioc.pvs.file_rows import fits_rows
+from archon_ioc.pvs.hdf5_rows import hdf5_rows
 from archon_ioc.pvs.image_rows import image_rows
 from archon_ioc.pvs.process_rows import process_rows
 from archon_ioc.pvs.pva_rows import IMAGE, pva_rows
@@ -20,6 +29,7 @@ from archon_ioc.pvs.roi_rows import roi_rows
 from archon_ioc.pvs.row import Pixels, Pv
 from archon_ioc.pvs.series_rows import series_rows
 from archon_ioc.pvs.stats_rows import stats_rows
+from archon_ioc.pvs.tiff_rows import tiff_rows
 
 
 @dataclass(frozen=True)
@@ -68,3 +78,17 @@ def _all_parts(site: SiteConfig, pixels: Pixels) -> Iterator[Part]:
     yield Part(process, process_rows(process), "PROC", names.process)
     pva = PvaPlugin("PVA1")
     yield Part(pva, pva_rows(pva, f"{site.prefix}{names.pva}{IMAGE}"), "PVA", names.pva)
+    yield from _file_parts(site)
+
+
+def _file_parts(site: SiteConfig) -> Iterator[Part]:
+    """File plugins come last: what is in memory of an image has been shown when its file is there."""
+    files, names = default_files(site.files), site.names
+    own = NDFileSettings(path=files.path, name=files.name)
+    fits = FitsPlugin("FileFITS1")
+    yield Part(fits, fits_rows(fits), "FITS", names.fits)
+    resolve = partial(resolved, site=site)
+    hdf = Hdf5Plugin("FileHDF1", replace(own, template="%s%s_%4.4d.h5"), resolve)
+    yield Part(hdf, hdf5_rows(hdf), "HDF", names.hdf)
+    tiff = TiffPlugin("FileTIFF1", replace(own, template="%s%s_%4.4d.tiff"), resolve)
+    yield Part(tiff, tiff_rows(tiff), "TIFF", names.tiff)

@@ -25,8 +25,8 @@ def expected(tables: files.Tables, macros: dict[str, str]) -> dict[str, str]:
 
 
 MACROS = {
-    "$(P)": "T:", "$(R=cam1:)": "cam9:", "$(C=cam1:)": "spec1:", "$(FITS=FITS1:)": "F:",
     **{f"$({part.macro}={part.name})": part.name for part in build_plugins(SiteConfig(), Pixels())},
+    "$(P)": "T:", "$(R=cam1:)": "cam9:", "$(C=cam1:)": "spec1:", "$(FITS=FITS1:)": "F:",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from archon_ioc.config import FilesConfig, HeaderConfig, SiteConfig
 from archon_ioc.errors import InputError
-from archon_ioc.exposure.fields import LATE, dated, filled, night_fields
+from archon_ioc.exposure.fields import LATE, dated, filled, night_fields, resolved
 
 NOW = datetime(2026, 11, 3, 23, 5, 6, tzinfo=UTC)
 SITE = SiteConfig(
@@ -51,3 +51,10 @@ def test_other_fields_are_refused(text: str) -> None:
 
 def test_text_without_fields_stays() -> None:
     assert filled("a}b%d{", {}) == "a}b%d{"
+
+
+def test_a_folder_as_it_is_called_now() -> None:
+    assert resolved("/data/{hemisphere}/", SITE) == "/data/s/"
+    assert resolved("/data/%Y", SITE).removeprefix("/data/").isdecimal()
+    with pytest.raises(InputError, match="is not one of"):
+        resolved("/data/{moon}", SITE)

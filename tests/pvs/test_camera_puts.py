@@ -24,15 +24,14 @@ VALUES: dict[str, object] = {
     "cam1:SizeX": 5, "cam1:SizeY": 6, "cam1:ReverseX": 1, "cam1:ReverseY": "Yes", "cam1:ColorMode": "Mono",
     "cam1:ShutterMode": "None", "cam1:ShutterOpenDelay": 0.5, "cam1:ShutterCloseDelay": 0.25,
     "cam1:NDimensions": 2, "cam1:NDAttributesFile": "/none.xml", "cam1:NDAttributesMacros": "A=1",
-    "cam1:ShutterFanout": 0, "FITS1:CreateDirectory": -2, "FITS1:FileName": "m31",
-    "FITS1:FileNumber": 12, "FITS1:AutoIncrement": "No", "FITS1:FileTemplate": "%s%s%d.fits", "FITS1:AutoSave": 0,
+    "cam1:ShutterFanout": 0,
     "FITS1:Layout": "MEF", "FITS1:Compression": "Rice", "FITS1:Checksum": "md5", "FITS1:DateDir": "MJD",
     "FITS1:HeaderJSON": '{"A": 1}',
 }  # fmt: skip
 """Another value for each setpoint of which the readback is the same."""
 OTHERWISE = {
     "cam1:Acquire", "cam1:ReadStatus", "cam1:ShutterControl", "cam1:BinX", "cam1:BinY", "cam1:DataType",
-    "cam1:Temperature", "FITS1:WriteFile", "FITS1:FilePath", "FITS1:HeaderFile",
+    "cam1:Temperature", "FITS1:HeaderFile",
 }  # fmt: skip
 """Setpoints that need the controller, or have a meaning of their own; tests/exposure and tests/system put them."""
 
@@ -70,13 +69,6 @@ async def test_the_readback_is_what_was_put(operations: Operations, name: str) -
     assert shown(operations, row) == row.kind.accept(VALUES[name])
 
 
-async def test_a_folder_ends_with_a_slash(operations: Operations, tmp_path: Path) -> None:
-    row = setpoints()["FITS1:FilePath"]
-    await put(operations, row, str(tmp_path / "night"))
-    assert shown(operations, row) == f"{tmp_path}/night/"
-    assert operations.camera.state.file.path_exists
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -85,9 +77,7 @@ async def test_a_folder_ends_with_a_slash(operations: Operations, tmp_path: Path
         ("cam1:ImageMode", 3),
         ("cam1:ColorMode", "RGB1"),
         ("cam1:NDimensions", 3),
-        ("FITS1:FileTemplate", "%s%s%s"),
         ("cam1:Acquire", 1),
-        ("FITS1:WriteFile", 1),
         ("cam1:DataType", "Float64"),
     ],
 )

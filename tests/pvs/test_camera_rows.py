@@ -12,7 +12,6 @@ from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.plugins.ndarray import DATA_TYPES
 from archon_ioc.pvs.camera_rows import CAMERA_ROWS, detector_state
-from archon_ioc.pvs.file_rows import FITS_ROWS, FORMAT_ROWS
 from archon_ioc.pvs.pool_rows import POOL_ROWS
 from archon_ioc.pvs.render import reading
 from archon_ioc.pvs.row import Choice, Pv, Record, Severity
@@ -20,10 +19,8 @@ from archon_ioc.pvs.row import Choice, Pv, Record, Severity
 # Channel Access sees these records as numbers and choices, which here are records of other types.
 SEEN_AS = {"calc": ("ai", "longin"), "calcout": ("ai",), "busy": ("bi", "bo"), "fanout": ("bo",)}
 
-OWN_ROWS = FORMAT_ROWS  # which areaDetector does not have
 ALL_ROWS: dict[str, tuple[Pv[Any, Any], ...]] = {
     "cam1": (*CAMERA_ROWS, *POOL_ROWS),
-    "FITS1": tuple(row for row in FITS_ROWS if row not in OWN_ROWS),
 }
 
 
@@ -73,7 +70,7 @@ def test_no_record_twice(name: str) -> None:
     assert len(suffixes) == len(set(suffixes))
 
 
-@pytest.mark.parametrize("rows", [CAMERA_ROWS, ALL_ROWS["FITS1"]], ids=["cam1", "FITS1"])
+@pytest.mark.parametrize("rows", [CAMERA_ROWS], ids=["cam1"])
 def test_every_row_has_a_reading_in_every_state(
     rows: tuple[Pv[Any, Any], ...], states: dict[str, CameraState], faults: Callable[..., list[str]]
 ) -> None:
@@ -120,8 +117,6 @@ def test_an_alarm_for_what_is_wrong(states: dict[str, CameraState]) -> None:
     assert reading(row, states["failed"], linked=True).severity is Severity.MAJOR
     assert reading(row, states["initial"], linked=True).severity is Severity.INVALID
     assert reading(row, states["idle"], linked=True).severity is Severity.NO_ALARM
-    status = next(row for row in FITS_ROWS if row.name == "WriteStatus")
-    assert reading(status, states["failed"], linked=True).severity is Severity.MAJOR
 
 
 def test_the_state_is_posted_before_acquire_ends() -> None:

@@ -20,4 +20,4 @@ def test_every_prefix_of_the_site_is_used_once() -> None:
 def test_names_and_memory_are_those_of_the_site() -> None:
     names = {name: OFF for name in NamesConfig().model_dump() if name not in ("camera", "fits", "image2")}
     parts = build_plugins(validated({"names": {**names, "image2": "ARR2:"}, "plugins": {"memory_mb": 2}}), Pixels(12))
-    assert [(part.prefix, part.plugin.memory_limit) for part in parts] == [("ARR2:", 2 << 20)]
+    assert [(part.prefix, part.plugin.memory_limit) for part in parts] == [("ARR2:", 2 << 20), ("FITS1:", 2 << 20)]

@@ -1,13 +1,10 @@
-"""Rows of the files, in every state."""
+"""Rows of FITS1: what all file plugins have, and its own."""
 
 from collections.abc import Callable
 
-import pytest
-
 from archon_ioc.exposure.state import CameraState
-from archon_ioc.pvs.file_rows import FITS_ROWS
-from archon_ioc.pvs.render import reading
-from archon_ioc.pvs.row import Severity
+from archon_ioc.plugins.fits import FitsPlugin
+from archon_ioc.pvs.file_rows import FITS_ROWS, fits_rows
 
 
 def test_every_row_has_a_reading_in_every_state(
@@ -17,7 +14,9 @@ def test_every_row_has_a_reading_in_every_state(
     assert {what: wrong for what, wrong in found.items() if wrong} == {}
 
 
-@pytest.mark.parametrize(("name", "what"), [("WriteStatus", "failed"), ("FilePathExists", "initial")])
-def test_an_alarm_for_what_is_wrong(name: str, what: str, states: dict[str, CameraState]) -> None:
-    row = next(row for row in FITS_ROWS if row.name == name)
-    assert reading(row, states[what], linked=True).severity is Severity.MAJOR
+def test_own_rows_have_other_names(faults: Callable[..., list[str]]) -> None:
+    plugin = FitsPlugin("FITS")
+    rows = fits_rows(plugin)
+    assert not {row.name for row in rows} & {row.name for row in FITS_ROWS}
+    assert faults(rows, plugin.state, linked=True) == []
+    assert next(row for row in rows if row.name == "PluginType").read(plugin.state) == "NDFileFITS"

@@ -1,0 +1,84 @@
+"""FITS1 shows the camera's own files as a file plugin."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archon_ioc.config import FilesConfig, SiteConfig
+from archon_ioc.driver.controller import ArchonController
+from archon_ioc.errors import InputError, StateError
+from archon_ioc.exposure.camera import Camera
+from archon_ioc.exposure.state import update
+from archon_ioc.plugins.chain import Chain
+from archon_ioc.plugins.fits import FitsPlugin
+from archon_ioc.plugins.plugin import Plugin, PluginState
+from tests.plugins.arrays import array
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Camera:
+    files = FilesConfig(path=tmp_path / "images", state=tmp_path / "state")
+    return Camera([ArchonController("127.0.0.1")], SiteConfig(files=files))
+
+
+@pytest.fixture
+async def plugin(camera: Camera, running: Any) -> AsyncGenerator[FitsPlugin]:
+    made = FitsPlugin("FITS")
+    made.attach(camera.filing, camera.live)
+    async with running(made):
+        yield made
+
+
+async def test_what_is_put_is_the_cameras(plugin: FitsPlugin, camera: Camera, tmp_path: Path) -> None:
+    await plugin.set_files(path=f"{tmp_path}/x", name="m31", write_mode=2)
+    assert camera.filing.settings.name == "m31"
+    assert plugin.state.files == camera.filing.settings
+    assert (plugin.state.path_exists, plugin.state.files.path) == (True, f"{tmp_path}/x/")
+    with pytest.raises(StateError, match="no image to write"):
+        await plugin.write_file(1)
+    await plugin.write_file(0)
+    await plugin.free_capture(1)
+
+
+async def test_files_are_counted_when_they_are_there(plugin: FitsPlugin, camera: Camera) -> None:
+    await plugin.take(array(7))
+    await plugin.idle()
+    assert (plugin.state.array.unique_id, plugin.state.array.counter) == (7, 0)
+    update(camera.live, file=replace(camera.state.file, filed=2, captured=1, full_name="x"))
+    assert (plugin.state.array.counter, plugin.state.captured, plugin.state.full_name) == (2, 1, "x")
+
+
+async def test_a_capture_is_that_of_the_camera(plugin: FitsPlugin, camera: Camera) -> None:
+    with pytest.raises(StateError, match="Single"):
+        await plugin.capture(1)
+    await plugin.capture(0)
+    assert not camera.state.file.capturing
+
+
+async def test_nothing_is_filed_while_it_is_disabled(plugin: FitsPlugin, camera: Camera) -> None:
+    assert camera.filing.is_filing
+    plugin.change(enabled=False)
+    assert not camera.filing.is_filing
+
+
+async def test_no_image_is_left_out(plugin: FitsPlugin) -> None:
+    with pytest.raises(InputError, match="left out"):
+        plugin.change(min_callback_seconds=1.0)
+    plugin.change(queue_size=3)
+
+
+def test_images_come_from_the_camera_only() -> None:
+    fits, roi = FitsPlugin("FITS"), Plugin("ROI", PluginState())
+    chain = Chain("CAM", (fits, roi))
+    with pytest.raises(InputError, match="FITS takes the images of CAM only"):
+        chain.connect(fits, "ROI")
+    chain.connect(fits, "CAM")
+    assert fits in chain.camera.behind
+
+
+async def test_without_a_camera_nothing_can_be_put() -> None:
+    with pytest.raises(InputError, match="no camera"):
+        await FitsPlugin("FITS").set_files(name="x")
