@@ -63,7 +63,7 @@ async def test_expose_takes_several_of_a_type_with_their_darks(sim: SimServer, t
 
 
 async def test_expose_changes_nothing_that_is_kept(sim: SimServer, tmp_path: Path) -> None:
-    kept = tmp_path / "state" / "settings.json"
+    kept = tmp_path / "state" / "settings-ARCHON.json"
     kept.parent.mkdir()
     kept.write_text(
         json.dumps({"seconds": 7.0, "image_mode": 2, "readout": False, "files": {"number": 5, "auto_save": False}})
@@ -183,7 +183,7 @@ async def test_what_is_on_the_ccd_can_be_given_up(sim: SimServer, tmp_path: Path
 
 
 async def test_without_autosave_nothing_is_left_on_the_ccd(sim: SimServer, tmp_path: Path) -> None:
-    kept = tmp_path / "state" / "settings.json"
+    kept = tmp_path / "state" / "settings-ARCHON.json"
     kept.parent.mkdir()
     kept.write_text(json.dumps({"files": {"auto_save": False}}))
     where = ("--host", "127.0.0.1", "--port", str(sim.port), "--acf", str(demo_acf()), "--data-dir", str(tmp_path))

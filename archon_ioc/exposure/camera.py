@@ -58,7 +58,7 @@ class Camera:
         self.hooks = hooks or Hooks()
         self._site = site
         files = default_files(site.files)
-        kept = SettingsFile(site.files.state, ExposureSettings(files=files))
+        kept = SettingsFile(site.files.state, ExposureSettings(files=files), site.prefix)
         # A small file, read before anything runs: a client's put can never be overwritten by it.
         settings = kinds.checked(kept.load(), kinds.of(site))
         self.live = Live(CameraState.at_start(site, [controller.status for controller in controllers], settings))

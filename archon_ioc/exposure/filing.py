@@ -21,7 +21,7 @@ from archon_ioc.exposure.files import (
     save,
     targets,
 )
-from archon_ioc.exposure.leftovers import finish
+from archon_ioc.exposure.leftovers import TakenError, finish
 from archon_ioc.exposure.names import check_names, free_number
 from archon_ioc.exposure.numbers import NumberFile
 from archon_ioc.exposure.picture import Exposure
@@ -241,18 +241,28 @@ class Filing:
     async def restore(self, files: FileSet, exposure: Exposure) -> tuple[str, ...]:
         """Write what a program that died has left out of a controller's files; return the names of all of them.
 
+        Where other files have their names meanwhile, they get the next free number.
+
         Raises:
-            SaveError: if they cannot be written, or other files have their names.
+            SaveError: if they cannot be written.
         """
         naming = await self.reserve(files)
-        facts = replace(exposure.facts, number=naming.number)
         if problem := await asyncio.to_thread(path_problem, naming.path, _levels(exposure.settings.files)):
             raise SaveError(naming.path, problem)
-        detectors = self._site.detectors_of(facts.controller)
-        names = await asyncio.to_thread(finish, exposure.images, facts, naming, detectors)
-        await files.settled(facts.controller, names)
+        try:
+            names = await self._finish(exposure, naming)
+        except TakenError as error:
+            log.error("exposure %d gets another number: %s", naming.number, error)
+            files.naming = naming = replace(naming, number=await self._take_number(naming))
+            names = await self._finish(exposure, naming)
+        await files.settled(exposure.facts.controller, names)
         self._show(error=False, full_name=names[0] if names else "")
         return names
+
+    async def _finish(self, exposure: Exposure, naming: Naming) -> tuple[str, ...]:
+        facts = replace(exposure.facts, number=naming.number)
+        detectors = self._site.detectors_of(facts.controller)
+        return await asyncio.to_thread(finish, exposure.images, facts, naming, detectors)
 
     async def write(self) -> None:
         """Write the last image, or what is missing of its files.

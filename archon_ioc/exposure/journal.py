@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -192,10 +192,13 @@ class Journal:
             self._release(name)
         return moved
 
-    def adopt(self, controllers: Collection[str]) -> list[str]:
+    def adopt(self, controllers: Mapping[str, str]) -> list[str]:
         """Take over the entries of programs that have died, and return what is wrong with those moved aside.
 
         Those of other controllers are for the programs that have these.
+
+        Args:
+            controllers: the serial number of the backplane of each controller by its name, nothing if not known.
 
         Raises:
             SaveError: if the folder cannot be read.
@@ -210,11 +213,24 @@ class Journal:
                     problems.append(f"{self._aside(path, str(error))}: {error}")
         return problems
 
-    def _take_over(self, entry: Entry, file: TextIO, controllers: Collection[str]) -> None:
-        if entry.controller.name in controllers:
+    def _take_over(self, entry: Entry, file: TextIO, controllers: Mapping[str, str]) -> None:
+        if controllers.get(entry.controller.name) in ("", entry.controller.backplane):
             self._hold(entry, file)
         else:
             file.close()
+
+    def release(self, name: str) -> None:
+        """Leave an entry to another program."""
+        with self._turn:
+            self._release(name)
+
+    def is_used_elsewhere(self, controller: str) -> bool:
+        """Return whether another program, which lives, has an entry of a controller: it may be exposing with it."""
+        with self._turn:
+            own = set(self._held)
+        return any(
+            _is_held(path) for path in self._entry_paths() if path.stem not in own and _of(path.stem) == controller
+        )
 
     def acf(self, entry: Entry) -> Acf | None:
         """Return the configuration that an entry was exposed with, None without one.
@@ -335,6 +351,17 @@ def _locked(path: Path) -> TextIO | None:
         pass
     file.close()
     return None
+
+
+def _is_held(path: Path) -> bool:
+    if file := _locked(path):
+        file.close()
+    return file is None and path.exists()
+
+
+def _of(name: str) -> str:
+    """The controller of an entry with this name."""
+    return name.partition("-")[2]
 
 
 def _read(path: Path, file: TextIO) -> Entry:

@@ -89,12 +89,26 @@ class Ledger:
         """Take over what programs that died have left of our controllers, and return it."""
         known = {entry.name for entry in self._journal.entries}
         try:
-            for problem in await asyncio.to_thread(self._journal.adopt, self._controllers):
+            for problem in await asyncio.to_thread(self._journal.adopt, self._backplanes):
                 log.error("moved aside: %s", problem)
         except SaveError as error:
             log.error("the journal cannot be read: %s", error)
         self._show_pending()
         return [entry for entry in self.pending if entry.name not in known]
+
+    @property
+    def _backplanes(self) -> dict[str, str]:
+        known = {unit.name: unit.system.backplane_id for unit in self._live.value.controllers if unit.system}
+        return dict.fromkeys(self._controllers, "") | known
+
+    async def is_used_elsewhere(self, controller: str) -> bool:
+        """Return whether another program that lives has an exposure of a controller."""
+        return await asyncio.to_thread(self._journal.is_used_elsewhere, controller)
+
+    def release(self, entry: Entry) -> None:
+        """Leave an entry to another program: its controller only has the same name as ours."""
+        self._journal.release(entry.name)
+        self._show_pending()
 
     def leave(self) -> None:
         """Leave what is pending to the next program."""

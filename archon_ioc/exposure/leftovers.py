@@ -1,5 +1,6 @@
 """Leftovers: what a program that was killed has left among the files of an exposure. All functions block."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,10 @@ _SAME = ("SPEC", "ARCHBACK", "ARCHFRAM", "ARCHTIME")
 """Cards that no two exposures have in common."""
 
 
+class TakenError(SaveError):
+    """The names that the files of an exposure were to have belong to other files."""
+
+
 def finish(
     images: Mapping[str, PixelArray], facts: header.Facts, naming: Naming, detectors: Sequence[DetectorConfig] = ()
 ) -> tuple[str, ...]:
@@ -31,7 +36,8 @@ def finish(
         detectors: the CCDs of the site file.
 
     Raises:
-        SaveError: if they cannot be written, or other files have their names.
+        TakenError: if other files have their names, and none of its own is there.
+        SaveError: if they cannot be written.
     """
     wanted, cards = targets(images, naming, facts.controller), header.cards(facts)
     missing: list[Target] = []
@@ -44,6 +50,8 @@ def finish(
                 add_sum(target.name, naming.sum_name)
     except OSError as error:
         raise SaveError(wanted[0].name, str(error)) from error
+    if len(missing) == len(wanted) and (taken := [one.name for one in wanted if os.path.lexists(one.name)]):
+        raise TakenError(taken[0], "another file has this name")
     if missing:
         save(images, facts, naming, detectors, missing)
     return tuple(target.name for target in wanted)
@@ -87,7 +95,12 @@ def holds(name: str, cards: Iterable[Card]) -> bool:
         path.unlink()
         return False
     wanted = {card.keyword: card.value for card in cards if card.keyword in _SAME}
-    opened: Any = fits.open(path)  # astropy has no types here  # pyright: ignore[reportUnknownMemberType]
-    with opened as hdus:
-        headers = [hdu.header for hdu in hdus]
+    try:
+        opened: Any = fits.open(path)  # astropy has no types here  # pyright: ignore[reportUnknownMemberType]
+        with opened as hdus:
+            headers = [hdu.header for hdu in hdus]
+    except OSError as error:
+        if error.errno is None:  # it can be read, and is no FITS file
+            return False
+        raise
     return all(any(header.get(keyword) == value for header in headers) for keyword, value in wanted.items())

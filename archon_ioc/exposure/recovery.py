@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from archon_ioc.config import SiteConfig
 from archon_ioc.errors import ArchonError, ReadoutError, StateError
@@ -59,21 +60,38 @@ class Recovery:
         """Recover what can be, again after each new link, until cancelled; ``turn`` keeps exposures away meanwhile."""
         while True:
             async with turn:
+                links = self._links
                 await self.catch_up()
-            await self._live.until(lambda _: bool(self._untried) or bool(self.resumption and self.resumption.is_due))
+            await self._live.until(partial(self._is_due, links))
+
+    def _is_due(self, links: list[tuple[bool, int]], _: CameraState) -> bool:
+        return links != self._links or bool(self._untried) or bool(self.resumption and self.resumption.is_due)
 
     async def catch_up(self) -> None:
         """Recover what was not tried yet; what fails stays pending."""
-        if any(_opened_shutter(entry) for entry in await self._ledger.adopt()):
-            await self._shutter.close_after_crash()
+        await self._adopt()
         for entry in self._untried:
             await self._try(entry)
         if self.resumption and self.resumption.is_due:
             await self.resumption.resume()
 
+    async def _adopt(self) -> None:
+        if any([await self._left_open(entry) for entry in await self._ledger.adopt()]):
+            await self._shutter.close_after_crash()
+
+    async def _left_open(self, entry: Entry) -> bool:
+        """Whether its program died when it may have had the shutter of another IOC open, and nobody has it now."""
+        settings = entry.settings
+        has_shutter = settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
+        return has_shutter and entry.moments is None and not await self._ledger.is_used_elsewhere(entry.controller.name)
+
+    @property
+    def _links(self) -> list[tuple[bool, int]]:
+        return [(unit.state.is_up, unit.state.link_errors) for unit in self._units.values()]
+
     async def controllers(self) -> list[str]:
         """Return the name of the controller of each exposure that is pending."""
-        await self._ledger.adopt()
+        await self._adopt()
         return [entry.controller.name for entry in self._ledger.pending]
 
     def leave(self) -> None:
@@ -82,7 +100,7 @@ class Recovery:
 
     async def recover(self) -> tuple[list[str], list[str]]:
         """Recover all that can be; return the names of the files, and what is still pending, with the reason."""
-        await self._ledger.adopt()
+        await self._adopt()
         names: list[str] = []
         problems: list[str] = []
         for entry in self._ledger.pending:
@@ -126,11 +144,16 @@ class Recovery:
         self._ledger.show(recovering=str(entry))
         self._current = entry.name
         try:
+            await self._require_unused(entry)
             names, what = await self._recover(entry, unit) if entry.naming else await self._stop(entry, unit)
         except _LostError as error:
             await self._ledger.lose(entry, str(error))
             self._tell(f"{entry} is lost: {error}")
             return ()
+        except salvage.OtherControllerError as error:
+            log.warning("%s is left to the program that has its controller: %s", entry, error)
+            self._ledger.release(entry)
+            return error
         except ArchonError as error:
             self._tried[entry.name] = unit.state.link_errors
             log.error("%s is still pending: %s", entry, error)
@@ -142,6 +165,11 @@ class Recovery:
         log.info("%s: %s", what, ", ".join(names))
         self._tell(what)
         return names
+
+    async def _require_unused(self, entry: Entry) -> None:
+        """Leave alone what another program does: waiting for its frames and resetting its script would ruin those."""
+        if not self._ledger.is_held(entry) and await self._ledger.is_used_elsewhere(entry.controller.name):
+            raise StateError("another program exposes with this controller now; recover it later")
 
     async def _stop(self, entry: Entry, unit: Unit) -> tuple[tuple[str, ...], str]:
         """End an exposure that nobody wanted in a file: its program died, and has left the controller as it was."""
@@ -254,12 +282,6 @@ class Recovery:
 
 class _LostError(ReadoutError):
     """The controller does not have the frame any more."""
-
-
-def _opened_shutter(entry: Entry) -> bool:
-    """Whether its program died when it may have had the shutter of another IOC open."""
-    settings = entry.settings
-    return entry.moments is None and settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
 
 
 def _backplane(unit: Unit) -> str:

@@ -40,6 +40,8 @@ class Resumption:
                 left.append(entry)
             except LinkError:
                 return  # it is due again with the next link
+            except salvage.OtherControllerError:
+                self._ledger.release(entry)  # its controller only has the same name
             except (ReadoutError, StateError) as error:
                 lost[entry.controller.name] = str(error)
                 await self._ledger.lose(entry, str(error))

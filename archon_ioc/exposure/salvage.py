@@ -15,6 +15,10 @@ _SMALL_BUFFER = 512 << 20
 """Bytes (manual, FRAME): three buffers of this size, or with BIGBUF two larger ones."""
 
 
+class OtherControllerError(StateError):
+    """A controller is not the one that has exposed, it only has its name."""
+
+
 def find(entry: Entry, backplane: str, frames: FrameStatus) -> BufferInfo | None:
     """Return the buffer with an exposure's frame, which may still be being read; None if that is still to come.
 
@@ -28,7 +32,7 @@ def find(entry: Entry, backplane: str, frames: FrameStatus) -> BufferInfo | None
 
     Raises:
         ReadoutError: if the controller cannot have the frame any more, and why.
-        StateError: if it is another controller.
+        OtherControllerError: if it is another controller.
     """
     _require_same(entry, backplane)
     seen = entry.frame.timestamp if entry.frame else entry.before.timer
@@ -50,7 +54,7 @@ def has(entry: Entry, frame: BufferInfo, backplane: str, frames: FrameStatus) ->
         frames: what its FRAME says now.
 
     Raises:
-        StateError: if it is another controller.
+        OtherControllerError: if it is another controller.
     """
     _require_same(entry, backplane)
     return frames.timer >= frame.timestamp and frames.buffer(frame.number).is_same_frame(frame)
@@ -59,7 +63,8 @@ def has(entry: Entry, frame: BufferInfo, backplane: str, frames: FrameStatus) ->
 def _require_same(entry: Entry, backplane: str) -> None:
     if backplane != entry.controller.backplane:
         # It may come back, and still have the frame.
-        raise StateError(f"another controller answers: backplane {backplane}, not {entry.controller.backplane}")
+        expected = entry.controller.backplane
+        raise OtherControllerError(f"another controller answers: backplane {backplane}, not {expected}")
 
 
 def _seen(frame: BufferInfo, frames: FrameStatus) -> BufferInfo:

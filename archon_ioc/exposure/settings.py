@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
@@ -239,11 +240,13 @@ def _times(settings: ExposureSettings) -> tuple[float, ...]:
 class SettingsFile:
     """Keeps in a small JSON file what differs from the site's settings. The methods block.
 
-    What nobody changed is not kept: where the site file says something new, it holds.
+    What nobody changed is not kept: where the site file says something new, it holds. Cameras that share a folder for
+    their numbers are told apart by the ``prefix`` of their process variables.
     """
 
-    def __init__(self, folder: Path, default: ExposureSettings) -> None:
-        self._path = folder / "settings.json"
+    def __init__(self, folder: Path, default: ExposureSettings, prefix: str = "") -> None:
+        words = ["settings", *re.findall(r"[\w.-]+", prefix, re.ASCII)]
+        self._path = folder / f"{'-'.join(words)}.json"
         self._default = default
 
     def load(self) -> ExposureSettings:

@@ -30,7 +30,7 @@ def files_at_most(size: int) -> Iterator[None]:
 
 
 def kept_number(bench) -> int:
-    return json.loads((bench.folder.parent / "state" / "settings.json").read_text())["files"]["number"]
+    return json.loads((bench.folder.parent / "state" / "settings-ARCHON.json").read_text())["files"]["number"]
 
 
 # Numbers

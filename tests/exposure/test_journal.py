@@ -81,7 +81,7 @@ def test_an_entry_comes_back_as_it_was(journal: Journal, entry: Entry, acf: Acf)
     whole = replace(entry, frame=FRAME, moments=Moments(NOTED, NOTED, 1.5, 2.5))
     journal.write(whole, acf)
     after = next_life(journal)
-    assert after.adopt({"blue"}) == []
+    assert after.adopt({"blue": ""}) == []
     assert after.entries == (whole,)
     assert [type(value) for value, _ in after.entries[0].cards.values()] == [float, float, int, bool]
     after.close()
@@ -132,14 +132,14 @@ def test_what_is_lost_is_moved_aside_with_the_reason(journal: Journal, entry: En
     assert '"m31"' in moved.read_text()
     assert (moved.parent / "reasons.txt").read_text().endswith(f"{entry.name}.json: the controller was restarted\n")
     after = next_life(journal)
-    assert (after.adopt({"blue"}), after.entries) == ([], ())
+    assert (after.adopt({"blue": ""}), after.entries) == ([], ())
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', '{"format": 1, "name": 5}'])
 def test_what_is_no_entry_is_moved_aside(journal: Journal, tmp_path: Path, text: str) -> None:
     (tmp_path / "journal").mkdir()
     (tmp_path / "journal" / "wrong.json").write_text(text)
-    (problem,) = journal.adopt({"blue"})
+    (problem,) = journal.adopt({"blue": ""})
     assert "wrong.json: not an entry" in problem
     assert (tmp_path / "journal" / LOST / "wrong.json").read_text() == text
 
@@ -148,7 +148,7 @@ def test_an_entry_under_another_name_is_moved_aside(journal: Journal, entry: Ent
     journal.write(entry)
     after = next_life(journal)
     (tmp_path / "journal" / f"{entry.name}.json").rename(tmp_path / "journal" / "copy.json")
-    assert "the entry of 2026" in after.adopt({"blue"})[0]
+    assert "the entry of 2026" in after.adopt({"blue": ""})[0]
 
 
 HOLDER = """
@@ -159,7 +159,7 @@ from pathlib import Path
 from archon_ioc.exposure.journal import Journal
 
 journal = Journal(Path(sys.argv[1]))
-journal.adopt({"blue"})
+journal.adopt({"blue": ""})
 print(len(journal.entries), flush=True)
 sys.stdin.read()
 """
@@ -172,11 +172,11 @@ def test_an_entry_belongs_to_one_program_until_that_dies(journal: Journal, entry
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "1\n"
-        other.adopt({"blue"})
+        other.adopt({"blue": ""})
         assert other.entries == ()
         process.kill()
         process.wait()
-        other.adopt({"blue"})
+        other.adopt({"blue": ""})
     assert names(other) == [entry.name]
     other.close()
 
@@ -184,8 +184,8 @@ def test_an_entry_belongs_to_one_program_until_that_dies(journal: Journal, entry
 def test_entries_of_other_controllers_are_left_to_their_program(journal: Journal, entry: Entry) -> None:
     journal.write(entry)
     other = next_life(journal)
-    assert (other.adopt({"red"}), other.entries) == ([], ())
-    assert journal.adopt({"blue"}) == []
+    assert (other.adopt({"red": ""}), other.entries) == ([], ())
+    assert journal.adopt({"blue": ""}) == []
     assert names(journal) == [entry.name]
 
 
@@ -193,14 +193,14 @@ def test_an_entry_is_held_also_when_it_was_replaced(journal: Journal, entry: Ent
     journal.write(entry)
     journal.write(replace(entry, frame=FRAME))
     other = Journal(tmp_path / "journal")
-    assert (other.adopt({"blue"}), other.entries) == ([], ())
+    assert (other.adopt({"blue": ""}), other.entries) == ([], ())
 
 
 def test_what_was_never_finished_is_removed(journal: Journal, tmp_path: Path) -> None:
     part = tmp_path / "journal" / "20260301T040506-blue.part"
     part.parent.mkdir()
     part.write_text('{"for')
-    assert journal.adopt({"blue"}) == []
+    assert journal.adopt({"blue": ""}) == []
     assert not part.exists()
 
 
@@ -240,7 +240,7 @@ def test_a_disk_that_is_full_leaves_the_entry_before(
     monkeypatch.undo()
     assert journal.entries == (entry,)
     after = next_life(journal)
-    after.adopt({"blue"})
+    after.adopt({"blue": ""})
     assert after.entries == (entry,)
     after.close()
 
@@ -280,3 +280,29 @@ def test_nobody_waits_for_a_slow_disk_to_look_at_the_entries(
     released.set()
     writing.join()
     assert [found.pause for found in journal.entries] == [1.0]
+
+
+# Several programs in one folder
+
+
+def test_an_entry_of_another_controller_with_the_same_name_is_not_taken(journal: Journal, entry: Entry) -> None:
+    journal.write(entry)
+    other = next_life(journal)
+    assert (other.adopt({"blue": "0099"}), other.entries) == ([], ())
+    assert other.adopt({"blue": "0013"}) == []
+    assert names(other) == [entry.name]
+    other.release(entry.name)
+    assert other.entries == ()
+    assert journal.adopt({"blue": ""}) == []
+    assert names(journal) == [entry.name]
+
+
+def test_who_else_exposes_with_a_controller_is_known(journal: Journal, entry: Entry, tmp_path: Path) -> None:
+    other = Journal(tmp_path / "journal")
+    assert not other.is_used_elsewhere("blue")
+    journal.write(entry)
+    assert other.is_used_elsewhere("blue")
+    assert not other.is_used_elsewhere("red")
+    assert not journal.is_used_elsewhere("blue"), "these are its own"
+    journal.close()
+    assert not other.is_used_elsewhere("blue"), "that program is dead"

@@ -5,6 +5,7 @@ import resource
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +310,63 @@ async def test_the_time_of_a_stop_is_known_to_the_next_program(benches, fake_shu
             await camera.live.until(lambda state: state.phase is Phase.PENDING, 20)
             await camera.read()
         assert 0.2 < fits.getval(bench.folder / "archon_0001.fits", "EXPTIME") < 5
+
+
+# Several programs
+
+
+async def test_what_another_program_exposes_is_left_alone(bench, tmp_path: Path, fake_shutter) -> None:
+    """The entry of a third one that died must not lead to a reset of the script."""
+    bench.camera.change(seconds=600.0)
+    client = bench.start()
+    await bench.until_phase(Phase.INTEGRATING)
+    (path,) = (path for path in (tmp_path / "state" / "journal").glob("2*.json") if ".acf" not in path.name)
+    text = path.read_text().replace('"shutter_mode": 2', '"shutter_mode": 1').replace(path.stem, "20260101T0-archon")
+    (path.parent / "20260101T0-archon.json").write_text(text)
+    told = len(bench.device.commands)
+    other = Camera((bench.controller,), bench.camera._site, fake_shutter)
+    _, problems = await other.recovery.recover()
+    assert "another program exposes with this controller now" in problems[0]
+    assert fake_shutter.calls == []
+    assert not {"RESETTIMING", "HOLDTIMING"} & set(bench.device.commands[told:])
+    await bench.camera.abort()
+    await client
+    await other.recovery.discard()
+
+
+async def test_an_exposure_is_left_to_the_controller_that_took_it(benches, make_acf: Callable[..., Acf]) -> None:
+    """Two programs share a folder, and their controllers have the same name."""
+    acf = make_acf()
+    own = replace(acf, system={**acf.system, "BACKPLANE_ID": "0000000000000099"})
+    async with benches(speed=1, line_seconds=0.002) as bench:
+        bench.camera.change(seconds=0.5)
+        client = bench.start()
+        await bench.until_phase(Phase.INTEGRATING)
+        await end_without_a_word(bench)
+        await asyncio.wait([client])
+        async with benches(acf=own) as stranger:
+            await stranger.until(lambda state: state.journal.pending == 0)
+            assert stranger.files == []
+            await stranger.good()
+            async with next_life(bench) as camera:
+                await camera.live.until(lambda state: "Recovered exposure 1" in state.message, 20)
+        assert bench.files == ["archon_0001.fits", "archon_0002.fits"]
+        assert fits.getval(bench.folder / "archon_0002.fits", "ARCHBACK") != fits.getval(
+            bench.folder / "archon_0001.fits", "ARCHBACK"
+        )
+
+
+async def test_an_exposure_whose_names_are_taken_gets_another_number(bench) -> None:
+    bench.camera.change(seconds=0.2)
+    client = bench.start()
+    await bench.until_phase(Phase.INTEGRATING)
+    (bench.folder / "archon_0001.fits").write_text("of a program with another number file")
+    with pytest.raises(SaveError, match="exists already"):
+        await client
+    recovered, problems = await bench.camera.recovery.recover()
+    assert (recovered, problems) == ([str(bench.folder / "archon_0002.fits")], [])
+    assert fits.getval(bench.folder / "archon_0002.fits", "EXPOSURE") == 2
+    await bench.good()
 
 
 # Disks

@@ -204,3 +204,11 @@ def test_a_folder_that_cannot_be(settings_file: SettingsFile, kept: Path) -> Non
     kept.parent.write_text("a file")
     with pytest.raises(SaveError, match=r"cannot write .*settings\.json: File exists"):
         settings_file.save(DEFAULT)
+
+
+def test_cameras_that_share_a_folder_keep_their_own_settings(settings_file: SettingsFile, kept: Path) -> None:
+    blue, red = (SettingsFile(kept.parent, DEFAULT, prefix) for prefix in ("SITE:blue:", "SITE:red:"))
+    blue.save(OTHER)
+    red.save(DEFAULT)
+    assert (blue.load(), red.load(), settings_file.load()) == (OTHER, DEFAULT, DEFAULT)
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["settings-SITE-blue.json", "settings-SITE-red.json"]
