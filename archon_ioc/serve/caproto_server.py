@@ -8,30 +8,30 @@ What is different here:
   does not read delays nobody.
 * That queue never makes the writer wait. Each subscription has a few places in it; the oldest update loses.
 * The answer to a put goes through the same queue, so it comes after the monitors of the value put.
-* Large values are sent in slices, without joining or copying, and other work goes on between two slices.
+* The wire form of a value is made once for all clients; large ones are sent by threads, without copies.
 * Whatever a client does wrong ends its own connection only, and everything it held is let go.
 """
 
 import asyncio
 import logging
 import socket
+import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import caproto as ca
-import numpy as np
 from caproto.asyncio import server as stock
 from caproto.asyncio.utils import _TransportWrapper  # pyright: ignore[reportPrivateUsage]
 from caproto.server.common import DisconnectedCircuit, LoopExit
 
-from archon_ioc.serve.updates import PutGate, UpdateQueue
+from archon_ioc.serve.sending import Sender, sending_threads
+from archon_ioc.serve.updates import PutGate, Update, UpdateQueue
+from archon_ioc.serve.wire import Payload, payload_of
 
 log = logging.getLogger(__name__)
 
-SEND_TIMEOUT = 30.0
-"""Seconds in which a client must take a slice; then it is dropped."""
-SLICE = 1 << 20
-"""Bytes of a large value that are written at a time."""
+_NO_FILTER = ca.ChannelFilter(None, None, None, None)
 _PUT_ONLY = (ca.ChannelType.PUT_ACKT, ca.ChannelType.PUT_ACKS)
 _CLIENT_LEFT = (DisconnectedCircuit, LoopExit, OSError)
 
@@ -39,9 +39,12 @@ _CLIENT_LEFT = (DisconnectedCircuit, LoopExit, OSError)
 class Circuit(stock.VirtualCircuit):
     """One client."""
 
+    context: Any
+
     def __init__(self, circuit: Any, client: _TransportWrapper, context: "Context") -> None:
         super().__init__(circuit, client, context)
         self._own_put = context.own
+        self._sender = Sender(client.writer, context.threads)
         self.subscription_queue: Any = UpdateQueue()
         self.write_event: Any = PutGate()
 
@@ -59,13 +62,26 @@ class Circuit(stock.VirtualCircuit):
             for task in tasks:
                 task.cancel()
             await self._on_disconnect()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(result, DisconnectedCircuit | LoopExit | OSError):
-                    log.warning("client %s:%d is dropped", *self.circuit.address, exc_info=result)
+            try:
+                await self._end(tasks)
+            finally:
+                self._sender.close()
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Wait for the ends of tasks, even if cancelled meanwhile: they may still use the connection."""
+        ended = asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            results = await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            await ended
+            raise
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, _CLIENT_LEFT):
+                log.warning("client %s:%d is dropped", *self.circuit.address, exc_info=result)
 
     def abort(self) -> None:
         """Drop the client at once."""
-        self.client.writer.transport.abort()
+        self._sender.abort()
 
     async def send(self, *commands: Any) -> None:
         """Send commands; answers to puts wait for their turn behind the updates."""
@@ -84,17 +100,35 @@ class Circuit(stock.VirtualCircuit):
         """Answer the client's commands, one after the other."""
         while True:
             command = await self.command_queue.get()
-            response = await self._command_queue_iteration(command)
-            if response:
-                await self.send(*response)
+            await self.send(*await self._command_queue_iteration(command) or ())  # kept in no variable: it may be large
 
     async def subscription_queue_loop(self) -> None:
         """Send the updates."""
         while True:
-            commands = await self.subscription_queue.take()
-            for command in commands:
-                self._forget_sent(command)
-            await self._transmit(commands)
+            await self._transmit(await self.subscription_queue.take())
+
+    def offer(self, spec: Any, sub: Any, payload: Payload) -> None:
+        """Queue an update; of too many of one subscription the oldest is forgotten."""
+        if not self.events_on.is_set():
+            self._resend_later(spec, sub)
+            return
+
+        def forgotten(_: object) -> None:
+            if not self.events_on.is_set():
+                self._resend_later(spec, sub)
+
+        waiting = self.unexpired_updates.get(sub.subscriptionid)
+        if waiting is None:
+            waiting = self.unexpired_updates[sub.subscriptionid] = deque(maxlen=spec.db_entry.max_subscription_backlog)
+        update = Update(payload, sub.subscriptionid)
+        waiting.append(update)
+        self.subscription_queue.add(weakref.ref(update, forgotten))
+
+    def _resend_later(self, spec: Any, sub: Any) -> None:
+        """Remember to send the newest value when the client wants events again."""
+        subs = self.subscriptions_to_resend.setdefault(spec, [])
+        if sub not in subs:
+            subs.append(sub)
 
     async def _receive(self) -> None:
         while chunk := await self.client.recv(1 << 16):
@@ -103,44 +137,29 @@ class Circuit(stock.VirtualCircuit):
                 await self.command_queue.put(command)
 
     def _forget_sent(self, command: Any) -> None:
-        if not isinstance(command, ca.EventAddResponse):
-            return
-        waiting = self.unexpired_updates.get(command.subscriptionid)
+        waiting = self.unexpired_updates.get(getattr(command, "subscriptionid", -1))
         if waiting and waiting[0] is command:
             waiting.popleft()
 
     async def _transmit(self, commands: Sequence[Any]) -> None:
         buffers: list[Any] = []
         for command in commands:
+            self._forget_sent(command)
+            if isinstance(command, Update):
+                buffers += command.buffers
+                continue
             try:
                 buffers += self.circuit.send(command)
             except (ca.LocalProtocolError, KeyError) as error:
                 # The client closed the channel while its answer was under way.
                 log.debug("%r is not sent: %r", command, error)
         try:
-            await self._send_buffers(*buffers)
+            await self._sender.send(buffers)
+        except TimeoutError as error:
+            log.info("client %s:%d is dropped: it does not read", *self.circuit.address)
+            raise DisconnectedCircuit("it does not read") from error
         except OSError as error:
             raise DisconnectedCircuit(str(error)) from error
-
-    async def _send_buffers(self, *buffers: Any) -> None:
-        small: list[Any] = []
-        async with self.client.send_lock:
-            for buffer in buffers:
-                if memoryview(buffer).nbytes <= SLICE:
-                    small.append(buffer)
-                    continue
-                await self._write(b"".join(small))
-                small.clear()
-                whole = np.frombuffer(buffer, np.uint8).data
-                for start in range(0, len(whole), SLICE):
-                    await self._write(whole[start : start + SLICE])
-            await self._write(b"".join(small))
-
-    async def _write(self, part: bytes | memoryview) -> None:
-        self.client.writer.write(part)
-        async with asyncio.timeout(SEND_TIMEOUT):
-            await self.client.writer.drain()
-        await asyncio.sleep(0)
 
     async def _start_write_task(self, handle_write: Callable[[], Any]) -> None:
         # A put goes on when its client leaves: an exposure belongs to the camera.
@@ -191,6 +210,7 @@ class Context(stock.Context):
     def __init__(self, channels: dict[str, ca.ChannelData], interfaces: Sequence[str] | None = None) -> None:
         super().__init__(channels, list(interfaces) if interfaces else None)
         self.subscription_queue: Any = _StraightQueue(self._subscription_queue_iteration)
+        self.threads = sending_threads()
         self._tasks = asyncio.TaskGroup()
         self._deaf: set[tuple[str, int]] = set()
 
@@ -220,6 +240,7 @@ class Context(stock.Context):
         finally:
             for closable in (*servers, *sockets.values(), *self.udp_socks.values()):
                 closable.close()
+            self.threads.shutdown(wait=False)
 
     async def broadcast_beacon_loop(self) -> NoReturn:
         """Tell clients and gateways that we live: fast at first, then each EPICS_CAS_BEACON_PERIOD seconds."""
@@ -269,32 +290,25 @@ class Context(stock.Context):
         self, sub_specs: Any, metadata: Any, values: Any, flags: int, sub: Any
     ) -> None:
         """Give an update to one subscription, or to all whose mask asks for such an event."""
+        payloads: dict[int, Payload] = {}
         for spec in sub_specs:
-            if sub is not None:
-                await self._subscription_queue_send(spec, sub, metadata, values, flags)
-            elif spec.mask & flags:
-                for each in tuple(self.subscriptions[spec]):
-                    await self._subscription_queue_send(spec, each, metadata, values, flags)
-
-    async def _subscription_queue_send(self, sub_spec: Any, sub: Any, metadata: Any, values: Any, flags: int) -> None:
-        if not sub.circuit.connected:
-            return
-        try:
-            values = _padded(values, sub.data_count)
-            await super()._subscription_queue_send(sub_spec, sub, metadata, values, flags)
-        except Exception:
-            # The channel filter of one client must not stop the values of all.
-            log.exception("client %s:%d is dropped", *sub.circuit.circuit.address)
-            sub.circuit.abort()
-
-
-def _padded(values: Any, count: int) -> Any:
-    missing = count - len(values)
-    if missing <= 0:
-        return values
-    if isinstance(values, np.ndarray):
-        return np.concatenate([values, np.zeros(missing, values.dtype)])
-    return values + [b""] * missing
+            wanting = tuple(self.subscriptions[spec]) if spec.mask & flags else ()
+            for each in wanting if sub is None else (sub,):
+                circuit: Any = each.circuit
+                if not circuit.connected:
+                    continue
+                try:
+                    if spec.channel_filter != _NO_FILTER:
+                        await self._subscription_queue_send(spec, each, metadata, values, flags)
+                        continue
+                    count = each.data_count
+                    if count not in payloads:
+                        payloads[count] = payload_of(values, metadata, each.data_type, count)
+                    circuit.offer(spec, each, payloads[count])
+                except Exception:
+                    # What one client asks for must not stop the values of all.
+                    log.exception("client %s:%d is dropped", *circuit.circuit.address)
+                    circuit.abort()
 
 
 async def _listen(interface: str, port: int) -> socket.socket:

@@ -26,7 +26,8 @@ from archon_ioc.serve.wire import ENCODING, latin, numbers, pixels_sent, text_se
 
 BACKLOG = 10
 """Updates of one value that wait for a slow client; the oldest is dropped first."""
-IMAGE_BACKLOG = 2
+IMAGE_BACKLOG = 1
+"""A newer image takes the place of one that is not yet on its way."""
 
 READ_WRITE = ca.AccessRights.READ | ca.AccessRights.WRITE
 

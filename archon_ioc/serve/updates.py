@@ -6,10 +6,22 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-BATCH = 30
+from archon_ioc.serve.wire import Payload
+
+BATCH = 100
 """Updates that are prepared and written together; more would hold up other clients."""
 READ_PATIENCE = 0.05
 """Seconds for which a read waits for a put that the same client sent before it."""
+
+
+class Update:
+    """A value on its way to one client."""
+
+    __slots__ = ("__weakref__", "buffers", "subscriptionid")
+
+    def __init__(self, payload: Payload, subscriptionid: int) -> None:
+        self.subscriptionid = subscriptionid
+        self.buffers = payload.buffers(subscriptionid)
 
 
 class UpdateQueue:
@@ -27,6 +39,10 @@ class UpdateQueue:
         return len(self._entries)
 
     async def put(self, entry: Callable[[], Any]) -> None:
+        """Append an entry; this is how caproto does it."""
+        self.add(entry)
+
+    def add(self, entry: Callable[[], Any]) -> None:
         """Append an entry."""
         self._entries.append(entry)
         self._is_filled.set()

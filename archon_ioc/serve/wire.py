@@ -5,16 +5,23 @@ caproto lets a program register conversions of its own. Its own copy every array
 client asks for words as a number: such a request, when it was a subscription, would stop every later update.
 """
 
+import struct
+from dataclasses import dataclass
 from typing import Any
 
 import caproto as ca
 import numpy as np
 from caproto._utils import ConversionDirection  # pyright: ignore[reportPrivateUsage]
 
+from archon_ioc.serve.sending import LARGE
+
 ENCODING = "latin-1"
 """CA has bytes, not characters; this is what areaDetector clients expect."""
 LONGEST_TEXT_ARRAY = 1000
 """Elements that are sent to a client that wants an array of numbers as 40-byte strings."""
+
+_EVENT, _NORMAL = 1, 1
+_EMPTY = bytes(8)  # an event without any payload means that the subscription was cancelled
 
 _stock_convert = ca.backend.convert_values
 _stock_to_wire = ca.backend.python_to_epics
@@ -41,7 +48,7 @@ def _to_wire(dtype: Any, values: Any, **kwargs: Any) -> Any:
     with np.errstate(invalid="ignore"):  # a limit that is NaN, asked for as a whole number
         if dtype in (ca.ChannelType.STRING, ca.ChannelType.CHAR):
             return _stock_to_wire(dtype, values, **kwargs)
-        return np.asarray(values).astype(_types[dtype], copy=False)
+        return np.ascontiguousarray(np.asarray(values).astype(_types[dtype], copy=False))
 
 
 ca.register_backend(
@@ -60,6 +67,54 @@ ca.select_backend("archon_ioc")
 def numbers(values: Any, data_type: ca.ChannelType) -> np.ndarray:
     """Return a new array of numbers as it goes over the wire."""
     return np.array(values, dtype=_types[data_type])
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A value as it goes over the wire, made once for all clients."""
+
+    data_type: int
+    count: int
+    size: int
+    parts: tuple[bytes | memoryview, ...]
+
+    def buffers(self, subscriptionid: int) -> tuple[bytes | memoryview, ...]:
+        """Return the event that tells it to a subscription."""
+        if self.size > 0xFFFF or self.count > 0xFFFF:
+            facts = (_EVENT, 0xFFFF, self.data_type, 0, _NORMAL, subscriptionid, self.size, self.count)
+            return (struct.pack(">HHHHIIII", *facts), *self.parts)
+        facts = (_EVENT, self.size, self.data_type, self.count, _NORMAL, subscriptionid)
+        return (struct.pack(">HHHHII", *facts), *self.parts)
+
+
+def payload_of(values: Any, metadata: Any, data_type: int, count: int) -> Payload:
+    """Return the wire form of a value.
+
+    Args:
+        values: as caproto has them after the conversion to ``data_type``.
+        metadata: likewise.
+        data_type: what the client asked for.
+        count: how many elements the client wants, filled up with zeros; 0: as many as there are.
+    """
+    count = count or len(values)
+    command = ca.EventAddResponse(_cut(values, count), data_type, count, _NORMAL, 0, metadata=metadata)
+    size = command.payload_size
+    if size == 0:
+        return Payload(int(data_type), 0, len(_EMPTY), (_EMPTY,))
+    if size <= LARGE:
+        parts: tuple[bytes | memoryview, ...] = (b"".join(command.buffers),)
+    else:
+        parts = tuple(np.frombuffer(part, np.uint8).data for part in command.buffers if memoryview(part).nbytes)
+    return Payload(int(data_type), count, size, parts)
+
+
+def _cut(values: Any, count: int) -> Any:
+    missing = count - len(values)
+    if missing <= 0:
+        return values[:count]
+    if isinstance(values, np.ndarray):
+        return np.concatenate([values, np.zeros(missing, values.dtype)])
+    return [*values, *[b""] * missing]
 
 
 def pixels_sent(pixels: np.ndarray, bits: int) -> tuple[np.ndarray, bool]:

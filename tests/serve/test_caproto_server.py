@@ -107,7 +107,7 @@ async def test_a_client_that_dies_with_much_to_send_leaves_nothing_behind(
 async def test_a_client_that_takes_nothing_is_dropped(
     server: CaServer, raw_client: Any, silent_client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archon_ioc.serve.caproto_server.SEND_TIMEOUT", 0.05)
+    monkeypatch.setattr("archon_ioc.serve.sending.SEND_TIMEOUT", 0.05)
     await silent_client.subscribe(IMAGE)
     before = connections()
     await big_image(server)

@@ -3,7 +3,8 @@ import weakref
 
 import pytest
 
-from archon_ioc.serve.updates import BATCH, PutGate, UpdateQueue
+from archon_ioc.serve.updates import BATCH, PutGate, Update, UpdateQueue
+from archon_ioc.serve.wire import Payload
 
 
 class Command:
@@ -57,6 +58,13 @@ async def test_nothing_is_left_after_clear() -> None:
     await queue.put(lambda: command)
     queue.clear()
     assert len(queue) == 0
+
+
+def test_an_update_is_the_payload_for_one_subscription() -> None:
+    payload = Payload(data_type=6, count=1, size=8, parts=(bytes(8),))
+    update = Update(payload, 5)
+    assert b"".join(update.buffers) == bytes.fromhex("0001 0008 0006 0001 00000001 00000005") + bytes(8)
+    assert update.subscriptionid == 5
 
 
 async def test_reads_wait_for_a_young_put_only(monkeypatch: pytest.MonkeyPatch) -> None:

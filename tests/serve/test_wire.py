@@ -1,3 +1,5 @@
+from typing import Any
+
 import caproto as ca
 import numpy as np
 import pytest
@@ -35,6 +37,55 @@ def test_caproto_sends_arrays_without_copying() -> None:
     sent, _ = wire.pixels_sent(np.ones(10, np.uint16), 16)
     command = ca.EventAddResponse(sent, ca.ChannelType.INT, len(sent), 1, 1)
     assert any(np.shares_memory(np.frombuffer(part, np.uint8), sent) for part in command.buffers if len(part))
+
+
+def payload(values: Any, data_type: ca.ChannelType = ca.ChannelType.INT, count: int = 0) -> bytes:
+    return b"".join(wire.payload_of(values, b"", data_type, count).buffers(77))
+
+
+def sent_by_caproto(values: Any, data_type: ca.ChannelType, count: int) -> bytes:
+    return bytes(ca.EventAddResponse(values, data_type, count, 1, 77))
+
+
+@pytest.mark.parametrize("count", [1, 3, 32_000, 0xFFFF, 0x10000, 100_001])
+def test_events_are_the_same_bytes_as_those_of_caproto(count: int) -> None:
+    numbers, _ = wire.pixels_sent(np.arange(count).astype(np.uint16), 16)
+    assert payload(numbers) == sent_by_caproto(numbers, ca.ChannelType.INT, count)
+
+
+def test_events_with_metadata() -> None:
+    metadata = ca.DBR_TYPES[ca.ChannelType.TIME_DOUBLE]()
+    metadata.severity = 2
+    for count in (1, 50_000):
+        values = wire.numbers(np.arange(count), ca.ChannelType.DOUBLE)
+        made = wire.payload_of(values, metadata, ca.ChannelType.TIME_DOUBLE, 0).buffers(77)
+        expected = ca.EventAddResponse(values, ca.ChannelType.TIME_DOUBLE, count, 1, 77, metadata=metadata)
+        assert b"".join(made) == bytes(expected)
+
+
+def test_a_large_value_is_shared_by_all_events() -> None:
+    pixels, _ = wire.pixels_sent(np.ones(100_000, np.uint16), 16)
+    made = wire.payload_of(pixels, b"", ca.ChannelType.INT, 0)
+    for subscription in (1, 2):
+        assert any(np.shares_memory(np.frombuffer(part, np.uint8), pixels) for part in made.buffers(subscription))
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, [7, 8]), (1, [7]), (4, [7, 8, 0, 0])])
+def test_a_fixed_number_of_elements_is_cut_or_filled_up(count: int, expected: list[int]) -> None:
+    values = wire.numbers([7, 8], ca.ChannelType.INT)
+    assert payload(values, count=count) == payload(wire.numbers(expected, ca.ChannelType.INT))
+
+
+def test_an_empty_array_is_not_taken_for_the_end_of_a_subscription() -> None:
+    event = payload(np.zeros(0, ">i2"))
+    assert event[2:4] == b"\0\x08"
+    assert event[6:8] == b"\0\0"
+    assert len(event) == 24
+
+
+def test_every_second_element_can_be_sent() -> None:
+    values = wire.numbers(np.arange(100_000), ca.ChannelType.INT)[::2]
+    assert payload(values) == payload(values.copy())
 
 
 def test_text_that_latin_1_lacks_is_replaced_and_cut() -> None:
