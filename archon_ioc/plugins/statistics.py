@@ -152,11 +152,11 @@ def centroid(projection: Projection) -> Centroid:
 
 
 def histogram(pixels: Pixels, size: int, low: float, high: float) -> Histogram:
-    """Return how many pixels have which value, in ``size`` steps from ``low`` on. Blocks; for use in a thread.
+    """Return how many pixels have which value, in ``size`` steps from ``low`` to ``high``. Blocks; for use in a thread.
 
-    A value belongs to the nearest step, as in NDPluginStats; so the upper half of the last step is beyond the end.
+    A value belongs to the nearest step, as in NDPluginStats; so the first and the last one have half the width.
     """
-    scale = size / (high - low) if high > low else 0.0
+    scale = (size - 1) / (high - low) if high > low else 0.0
     counts, below, above = np.zeros(size), 0, 0
     for values, weights in _counted(pixels):
         below += int(weights[values < low].sum())
@@ -169,8 +169,8 @@ def histogram(pixels: Pixels, size: int, low: float, high: float) -> Histogram:
 
 
 def histogram_axis(size: int, low: float, high: float) -> Floats:
-    """Return the values that the steps of a histogram stand for."""
-    return low + np.arange(size, dtype=np.float64) * ((high - low) / size)
+    """Return the values that the steps of a histogram stand for; those of NDPluginStats end one step too early."""
+    return np.linspace(low, high, size)
 
 
 def numbers(level: Levels, middle: Centroid) -> tuple[float, ...]:

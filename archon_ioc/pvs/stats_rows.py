@@ -101,7 +101,7 @@ def _histogram_rows() -> Iterator[PluginPv]:
     yield _setting("ComputeHistogram", NO_YES, "Whether it is computed", "compute_histogram", _HISTOGRAM)
     yield _setting("HistSize", Int(low=1, high=MOST_STEPS), "Steps of the histogram", "histogram_size", _HISTOGRAM)
     yield _setting("HistMin", Float("adu", 1), "Value of the first step", "histogram_low", _HISTOGRAM)
-    yield _setting("HistMax", Float("adu", 1), "Value at the end of the last step", "histogram_high", _HISTOGRAM)
+    yield _setting("HistMax", Float("adu", 1), "Value of the last step", "histogram_high", _HISTOGRAM)
     yield from _result("HistBelow", Int("px"), "Pixels below the first step", ("histogram", "below"), _HISTOGRAM)
     yield from _result("HistAbove", Int("px"), "Pixels above the last step", ("histogram", "above"), _HISTOGRAM)
     yield from _result("HistEntropy", Float(precision=3), "Entropy of the histogram", ("histogram", "entropy"),

@@ -162,7 +162,7 @@ def test_one_bright_pixel_has_a_place_and_no_shape() -> None:
 def test_histogram(dtype: str, size: int, low: float, high: float) -> None:
     counts, below, above = [0] * size, 0, 0
     pixels = star(dtype)
-    scale = size / (high - low) if high > low else 0.0
+    scale = (size - 1) / (high - low) if high > low else 0.0
     for value in pixels.ravel().tolist():
         step = int((value - low) * scale + 0.5)
         if value < low:
@@ -179,7 +179,10 @@ def test_histogram(dtype: str, size: int, low: float, high: float) -> None:
 
 
 def test_the_axis_of_a_histogram() -> None:
-    assert statistics.histogram_axis(4, 10.0, 30.0).tolist() == [10.0, 15.0, 20.0, 25.0]
+    axis = statistics.histogram_axis(5, 10.0, 30.0)
+    assert axis.tolist() == [10.0, 15.0, 20.0, 25.0, 30.0]
+    made = [histogram(np.full((1, 2), value), 5, 10.0, 30.0).counts for value in axis]
+    assert np.array_equal(made, 2 * np.eye(5)), "each value is in its own step"
 
 
 def test_the_order_of_a_time_series() -> None:
