@@ -37,6 +37,8 @@ def test_without_an_acf_a_frame_has_four_thousand_pixels_squared() -> None:
         (SiteConfig(controller=DEMO, detectors=(DetectorConfig(name="b1", taps=("AD16L",)),)), "no tap AD16L"),
         (SiteConfig(header=HeaderConfig(cards={"NAXIS": (2, "")})), "NAXIS"),
         (SiteConfig(), "has no address: archon"),
+        (validated({"hooks": {"post_process": "no_such_module:store"}}), "ModuleNotFoundError"),
+        (validated({"shutter": {"hook": "asyncio:sleep"}}), "open cannot be called"),
     ],
 )
 def test_a_wrong_site_is_refused_before_anything_starts(site: SiteConfig, words: str) -> None:

@@ -78,7 +78,10 @@ class Integrated:
 
 @dataclass
 class _Course:
-    """An integration as it goes on: ``left`` of the ``planned`` seconds of light, and ``paused`` for so many."""
+    """An integration as it goes on: ``paused`` for so many seconds, ``planned`` with so many seconds of light.
+
+    Of these so many were ``left`` when light was let in last, or are, while it is kept away.
+    """
 
     settings: ExposureSettings
     integration: Integration
@@ -114,6 +117,7 @@ class Light:
         self._live = live
         self._is_wired = is_wired
         self._course: _Course | None = None
+        self._lit_since = 0.0  # by the clock of the loop: when the script, or its rest, was started
         self._is_pause_wanted = False
         self._problem: ArchonError | None = None  # why it could not go on
 
@@ -206,6 +210,7 @@ class Light:
         update(self._live, paused_seconds=0.0)
         try:
             async with self._shutter.opened(settings):
+                self._mark_opened(settings)
                 course = self._course = _Course(settings, integration, account, list(self._units), seconds, seconds)
                 is_paused = await self._run(course)
                 end = asyncio.get_running_loop().time() + course.left
@@ -233,6 +238,15 @@ class Light:
         update(self._live, remaining=0.0)
         return max(left, 0.0)
 
+    def _mark_opened(self, settings: ExposureSettings) -> None:
+        """Light begins now, where we open the shutter; else it began with the script."""
+        if self._shutter.is_moved_by_host(settings):
+            self._lit_since = asyncio.get_running_loop().time()
+
+    @property
+    def _lit_seconds(self) -> float:
+        return asyncio.get_running_loop().time() - self._lit_since
+
     @property
     def _is_cut_short(self) -> bool:
         return self.is_ending or self._is_pause_wanted
@@ -242,24 +256,29 @@ class Light:
     async def _run(self, course: _Course) -> bool:
         """Count it down, with its pauses, and return whether it was paused when it ended."""
         while True:
-            course.left = await self.count_down(course.left)
-            if self.is_ending or not (self._is_pause_wanted and course.left):
+            left = await self.count_down(course.left - self._lit_seconds)
+            if self.is_ending or not (self._is_pause_wanted and left):
+                course.left = left
                 return False
             if await self._darken(course):
                 await self._rest(course)
                 if self.is_ending:
+                    await course.account.demand()
+                    await course.account.integrated(course.done.light)
                     return True
                 enter(self._live, Phase.INTEGRATING)
 
     async def _darken(self, course: _Course) -> bool:
         """Keep light away, and return whether that came in time: else the integration is about to end."""
         if self._shutter.is_moved_by_host(course.settings):
+            course.left -= self._lit_seconds
             await self._shutter.shut(course.settings)
             return True
-        loop = asyncio.get_running_loop()
-        asked = loop.time()
-        paused = await self._pause_scripts(course, asked + course.left - LAST_MOMENT)
-        course.left = max(course.left - (loop.time() - asked), 0.0)
+        paused = await self._pause_scripts(course, self._lit_since + course.left - LAST_MOMENT)
+        if not paused:
+            return False
+        dark_since = max(self._pauses[unit.name].since for unit in self._leading(paused))
+        course.left = max(self._lit_since + course.left - dark_since, 0.0)
         if len(paused) < len(course.units):
             course.units = paused
             await self._go_on(course)
@@ -272,8 +291,8 @@ class Light:
         """Return the units whose scripts wait; those that are lost do not take part any more."""
         if not course.integration.readout:
             latest = math.inf
-        if self._is_wired:
-            await self._pauses[self._units[0].name].pause(latest)  # all are held at the same tick
+        if self._is_wired and not await self._pauses[self._units[0].name].pause(latest):  # it holds all at one tick
+            return []
         outcomes = await self._tried(course, lambda unit: self._pauses[unit.name].pause(latest))
         return [unit for unit in course.units if outcomes[unit.name]]
 
@@ -321,6 +340,7 @@ class Light:
         else:
             await course.account.go_on(course.paused)
         await self._shutter.reopen(course.settings)
+        self._mark_opened(course.settings)
 
     async def _tried(self, course: _Course, work: Callable[[Unit], Coroutine[Any, Any, T]]) -> dict[str, T]:
         """Do it on each unit; one that has lost its part of the image does not keep the others from going on."""
@@ -338,8 +358,13 @@ class Light:
         async with AsyncExitStack() as quiet:
             for unit in units:
                 await quiet.enter_async_context(unit.controller.timing.undisturbed)
-            leading = [unit for unit in units if unit is self._units[0] or not self._is_wired]
-            await together({unit.name: work(unit) for unit in leading})
+            loop = asyncio.get_running_loop()
+            asked = loop.time()
+            await together({unit.name: work(unit) for unit in self._leading(units)})
+            self._lit_since = (asked + loop.time()) / 2  # neither the way there nor that of the reply is light
+
+    def _leading(self, units: Sequence[Unit]) -> list[Unit]:
+        return [unit for unit in units if unit is self._units[0] or not self._is_wired]
 
     def _rounded(self, seconds: float) -> float:
         script = self._units[0].controller.timing.script()

@@ -19,7 +19,10 @@ class ScriptPause:
     def __init__(self, unit: Unit) -> None:
         self.is_by_hold = False
         """Whether the cores are held; `require` finds out."""
+        self.since = 0.0
+        """When the script was told to wait last, by the clock of the loop."""
         self._unit = unit
+        self._waits = False
 
     async def require(self, *, by_hold: bool) -> None:
         """Refuse a pause that the timing script cannot make; ``by_hold``: not by a parameter of its own.
@@ -28,6 +31,7 @@ class ScriptPause:
             StateError: if neither is possible.
         """
         timing, acf = self._unit.controller.timing, self._unit.state.acf
+        self._waits = False
         self.is_by_hold = by_hold or timing.script().pause is None
         if not self.is_by_hold:
             return
@@ -39,9 +43,17 @@ class ScriptPause:
 
     async def pause(self, latest: float) -> bool:
         """Keep light from the running integration; waits for a lost link, and returns and raises as `read_early`."""
-        return await self._unit.patiently(self._pause, latest)
+        if not self._waits:
+            self._waits = await self._unit.patiently(self._pause, latest)
+        return self._waits
 
     async def _pause(self) -> None:
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        await self._tell_to_wait()
+        self.since = (asked + loop.time()) / 2
+
+    async def _tell_to_wait(self) -> None:
         pause = self._unit.controller.timing.script().pause
         if self.is_by_hold or pause is None:
             await self._unit.controller.hold()
@@ -54,6 +66,7 @@ class ScriptPause:
         Raises:
             ArchonError: if it is not possible.
         """
+        self._waits = False
         await self._unit.patiently(partial(self._prepare_rest, rest), math.inf)
 
     async def _prepare_rest(self, rest: Integration) -> None:

@@ -29,6 +29,7 @@ from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.scene import Scene, TestPattern
 from archon_ioc.sim.server import SimServer
 
+from .pausing import BY_HOLD, LightMeter, pausable
 from .several import Groups, Wish, running_group
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "acf"
@@ -233,6 +234,17 @@ def held_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
     monkeypatch.setattr(os, "fsync", fsync)
     return released
+
+
+@pytest.fixture
+def paused_bench(benches: Benches) -> Benches:
+    """Make a bench at the speed of real hardware whose script can pause, "by hold" or "by parameter"."""
+
+    def make(way: str = "by hold", **wishes: Any) -> AbstractAsyncContextManager[Bench]:
+        setup = {"script": BY_HOLD} if way == "by hold" else {"acf": pausable(small_acf())}
+        return benches(**{"speed": 1, "line_seconds": 0.002, "scene": LightMeter(), **setup, **wishes})
+
+    return make
 
 
 class FakeShutter:

@@ -27,6 +27,12 @@ def test_what_we_started_is_timed_by_the_controller() -> None:
     )
 
 
+def test_pauses_make_an_exposure_longer_but_are_no_light() -> None:
+    info = replace(BUFFER, timestamp=650_000_000)
+    found = moments.of_started(START, 2.0, status(100_000_000), info, 3.0)
+    assert found == Moments(START, START + timedelta(seconds=5), 2.0, 5.5)
+
+
 def test_what_a_trigger_started_is_timed_by_its_frame() -> None:
     info = replace(BUFFER, timestamp=100_000_000)
     state = ControllerState(frames=status(400_000_000))

@@ -86,6 +86,21 @@ async def test_what_was_paused_can_be_read_out_by_the_next_program(benches) -> N
         bench.assert_resting()
 
 
+async def test_without_autosave_a_pause_ends_with_the_program(benches) -> None:
+    async with benches(speed=1, script={"pause_by_hold": True}) as bench:
+        await bench.camera.filing.change(auto_save=False)
+        bench.camera.change(seconds=30.0)
+        client = bench.start()
+        await bench.until(lambda state: 0 < state.remaining < 29.9)
+        await bench.camera.light.pause()
+        await end(bench)
+        await asyncio.wait([client])
+        bench.assert_resting()
+        async with next_program(bench.camera._site) as camera:
+            await camera.live.until(lambda state: state.is_up and state.journal.pending == 0, 10)
+            assert camera.state.phase is Phase.IDLE
+
+
 async def test_an_acquire_before_it_is_taken_up_is_refused_too(benches) -> None:
     async with benches(speed=1, line_seconds=0.002) as bench:
         await leave(bench)

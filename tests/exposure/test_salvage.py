@@ -61,6 +61,13 @@ def test_a_frame_may_be_still_to_come() -> None:
     assert seconds_left(ENTRY, AFTER) == pytest.approx(-7.5)
 
 
+def test_an_exposure_that_was_paused_takes_longer() -> None:
+    paused = replace(ENTRY, paused=3.0)
+    assert seconds_left(paused, replace(BEFORE, timer=51 * SECOND)) == pytest.approx(4.5)
+    late = replace(FRESH, timestamp=round(55.5 * SECOND))
+    assert moments(paused, late) == Moments(NOTED, NOTED + timedelta(seconds=5), 2.0, 5.5)
+
+
 def test_a_frame_that_was_seen_is_found_among_newer_ones() -> None:
     seen = replace(ENTRY, frame=FRESH)
     newer = status(90 * SECOND, buffer(1, 7, 80 * SECOND), FRESH, buffer(3, 6, 70 * SECOND))
