@@ -16,7 +16,7 @@ async def test_who_waits_for_the_files_of_a_controller_is_told_once() -> None:
     files = FileSet(settle={"b1": settle, "r1": settle}, tell=tell)
     await files.settled("b1", ("a.fits",))
     await files.released("b1")
-    assert calls == ["settled", "told {'b1': ('a.fits',)}"]
+    assert calls == ["told {'b1': ('a.fits',)}", "settled"], "before anything is awaited"
     await files.released("r1")
     assert (calls[2:], files.names) == (["settled"], {"b1": ("a.fits",)})
 
