@@ -39,7 +39,7 @@ BROAD_EXCEPTS = {
     "pvs/render.py reading": "one wrong row is logged and becomes INVALID, the others go on",
     "serve/puts.py put": "logged, and the client is told; one client must not end the service for all",
     "serve/caproto_server.py _broadcaster_recv_datagram": "anybody can send anything to that port",
-    "serve/caproto_server.py _subscription_queue_send": "logged, and that one client is dropped",
+    "serve/caproto_server.py _give": "logged, and that one client is dropped",
     "serve/remote_pv.py connect": "the channel is closed, then the exception goes on",
 }
 

@@ -27,11 +27,10 @@ from caproto.server.common import DisconnectedCircuit, LoopExit
 
 from archon_ioc.serve.sending import Sender, sending_threads
 from archon_ioc.serve.updates import PutGate, Update, UpdateQueue
-from archon_ioc.serve.wire import Payload, payload_of
+from archon_ioc.serve.wire import Payload, WireReading
 
 log = logging.getLogger(__name__)
 
-_NO_FILTER = ca.ChannelFilter(None, None, None, None)
 _PUT_ONLY = (ca.ChannelType.PUT_ACKT, ca.ChannelType.PUT_ACKS)
 _CLIENT_LEFT = (DisconnectedCircuit, LoopExit, OSError)
 
@@ -290,25 +289,29 @@ class Context(stock.Context):
         self, sub_specs: Any, metadata: Any, values: Any, flags: int, sub: Any
     ) -> None:
         """Give an update to one subscription, or to all whose mask asks for such an event."""
-        payloads: dict[int, Payload] = {}
+        whole = WireReading(values, metadata)
         for spec in sub_specs:
-            wanting = tuple(self.subscriptions[spec]) if spec.mask & flags else ()
-            for each in wanting if sub is None else (sub,):
-                circuit: Any = each.circuit
-                if not circuit.connected:
-                    continue
-                try:
-                    if spec.channel_filter != _NO_FILTER:
-                        await self._subscription_queue_send(spec, each, metadata, values, flags)
-                        continue
-                    count = each.data_count
-                    if count not in payloads:
-                        payloads[count] = payload_of(values, metadata, each.data_type, count)
-                    circuit.offer(spec, each, payloads[count])
-                except Exception:
-                    # What one client asks for must not stop the values of all.
-                    log.exception("client %s:%d is dropped", *circuit.circuit.address)
-                    circuit.abort()
+            part = spec.channel_filter.arr
+            reading = whole if part is None else WireReading(ca.apply_arr_filter(part, values), metadata)
+            if sub is not None:
+                await self._give(spec, sub, reading, flags)
+            elif spec.mask & flags:
+                for each in tuple(self.subscriptions[spec]):
+                    await self._give(spec, each, reading, flags)
+
+    async def _give(self, spec: Any, sub: Any, reading: WireReading, flags: int) -> None:
+        circuit = sub.circuit
+        if not circuit.connected:
+            return
+        try:
+            if spec.channel_filter.dbnd is None and spec.channel_filter.sync is None:
+                circuit.offer(spec, sub, reading.payload(sub.data_type, sub.data_count))
+            else:
+                await self._subscription_queue_send(spec, sub, reading.metadata, reading.values, flags)
+        except Exception:
+            # What one client asks for must not stop the values of all.
+            log.exception("client %s:%d is dropped", *circuit.circuit.address)
+            circuit.abort()
 
 
 async def _listen(interface: str, port: int) -> socket.socket:

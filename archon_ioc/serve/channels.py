@@ -88,9 +88,11 @@ class RecordChannel(ca.ChannelData):
             events |= _VALUE_EVENT
         if not events:
             return False
-        self.shown_alarm = alarm
         self._data["value"] = value
-        await self.write_metadata(publish=False, timestamp=timestamp, status=alarm[0], severity=alarm[1])
+        await self.write_metadata(publish=False, timestamp=timestamp)
+        if alarm != self.shown_alarm:
+            self.shown_alarm = alarm
+            await self.write_metadata(publish=False, status=alarm[0], severity=alarm[1])
         await self.publish(events)
         if self._fields:
             await self._refresh_fields(timestamp)

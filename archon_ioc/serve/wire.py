@@ -45,10 +45,13 @@ def _convert(values: Any, from_dtype: Any, to_dtype: Any, **kwargs: Any) -> Any:
 
 
 def _to_wire(dtype: Any, values: Any, **kwargs: Any) -> Any:
-    with np.errstate(invalid="ignore"):  # a limit that is NaN, asked for as a whole number
-        if dtype in (ca.ChannelType.STRING, ca.ChannelType.CHAR):
-            return _stock_to_wire(dtype, values, **kwargs)
-        return np.ascontiguousarray(np.asarray(values).astype(_types[dtype], copy=False))
+    if dtype in (ca.ChannelType.STRING, ca.ChannelType.CHAR):
+        return _stock_to_wire(dtype, values, **kwargs)
+    array = np.asarray(values)
+    if array.dtype != _types[dtype]:
+        with np.errstate(invalid="ignore"):  # a limit that is NaN, asked for as a whole number
+            array = array.astype(_types[dtype])
+    return np.ascontiguousarray(array)
 
 
 ca.register_backend(
@@ -87,25 +90,38 @@ class Payload:
         return (struct.pack(">HHHHII", *facts), *self.parts)
 
 
-def payload_of(values: Any, metadata: Any, data_type: int, count: int) -> Payload:
-    """Return the wire form of a value.
+class WireReading:
+    """A value and its metadata, of one type, for all clients that want this type.
 
     Args:
-        values: as caproto has them after the conversion to ``data_type``.
+        values: as caproto has them after the conversion to the type.
         metadata: likewise.
-        data_type: what the client asked for.
-        count: how many elements the client wants, filled up with zeros; 0: as many as there are.
     """
+
+    def __init__(self, values: Any, metadata: Any) -> None:
+        self.values = values
+        self.metadata = metadata
+        self._payloads: dict[int, Payload] = {}
+
+    def payload(self, data_type: int, count: int) -> Payload:
+        """Return the wire form; ``count`` elements, filled up with zeros, or as many as there are if it is 0."""
+        made = self._payloads.get(count)
+        if made is None:
+            made = self._payloads[count] = _payload(self.values, self.metadata, int(data_type), count)
+        return made
+
+
+def _payload(values: Any, metadata: Any, data_type: int, count: int) -> Payload:
     count = count or len(values)
-    command = ca.EventAddResponse(_cut(values, count), data_type, count, _NORMAL, 0, metadata=metadata)
-    size = command.payload_size
+    values = _cut(values, count)
+    array = values if isinstance(values, bytes) else _to_wire(ca.native_type(ca.ChannelType(data_type)), values)
+    head, body = bytes(metadata), np.frombuffer(array, np.uint8).data
+    size = len(head) + len(body)
     if size == 0:
-        return Payload(int(data_type), 0, len(_EMPTY), (_EMPTY,))
-    if size <= LARGE:
-        parts: tuple[bytes | memoryview, ...] = (b"".join(command.buffers),)
-    else:
-        parts = tuple(np.frombuffer(part, np.uint8).data for part in command.buffers if memoryview(part).nbytes)
-    return Payload(int(data_type), count, size, parts)
+        return Payload(data_type, 0, len(_EMPTY), (_EMPTY,))
+    padding = bytes(-size % 8)
+    parts = (head, body, padding) if size > LARGE else (b"".join((head, body, padding)),)
+    return Payload(data_type, count, size + len(padding), parts)
 
 
 def _cut(values: Any, count: int) -> Any:

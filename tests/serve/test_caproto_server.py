@@ -280,3 +280,37 @@ async def test_a_stopped_server_leaves_its_port_free(ca_environment: dict[str, s
         writer.close()
     with pytest.raises(OSError, match="Connect call failed"):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("part", "count", "expected"),
+    [
+        ('{"s":1,"e":3}', 0, [1, 2, 3]),
+        ('{"s":-2}', 0, [8, 9]),
+        ('{"i":4}', 0, [0, 4, 8]),
+        ('{"s":2,"i":3,"e":-1}', 0, [2, 5, 8]),
+        ('{"s":6}', 2, [6, 7]),
+        ('{"s":8}', 4, [8, 9, 0, 0]),
+    ],
+)
+async def test_a_part_of_an_array_can_be_asked_for(
+    server: CaServer, raw_client: Any, part: str, count: int, expected: list[int]
+) -> None:
+    name = f'{IMAGE}.{{"arr":{part}}}'
+    await raw_client.subscribe(name, data_count=count)
+    await raw_client.receive(ca.EventAddResponse)
+    await server.publish_image("cam1:ArrayData", np.arange(10, dtype=np.uint16), 1.6e9)
+    (event,) = await raw_client.receive(ca.EventAddResponse)
+    assert event.data.tolist() == expected
+    if not count:
+        assert (await raw_client.read(name)).data.tolist() == expected
+
+
+async def test_a_deadband_can_be_asked_for(server: CaServer, target: Any, raw_client: Any) -> None:
+    await raw_client.subscribe(f'{READBACK}.{{"dbnd":{{"abs":1.0}}}}')
+    await raw_client.receive(ca.EventAddResponse)
+    for seconds in (2.0, 2.5, 4.0, 4.9, 6.0):
+        target.update(seconds=seconds)
+        await server.flush()
+    events = await raw_client.receive(ca.EventAddResponse, count=2)
+    assert [event.data[0] for event in events] == [4.0, 6.0]
