@@ -24,6 +24,7 @@ from archon_ioc.driver.state import ControllerState
 from archon_ioc.errors import ConfigError, LinkError
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.cards import check_site
+from archon_ioc.exposure.hook_shutter import HookShutter
 from archon_ioc.exposure.loading import check_hooks, hooks_of, shutter_of
 from archon_ioc.exposure.opening import make_controllers
 from archon_ioc.exposure.operations import Operations
@@ -33,6 +34,7 @@ from archon_ioc.live import Live
 from archon_ioc.plugins.chain import Chain
 from archon_ioc.plugins.feed import Feed
 from archon_ioc.plugins.fits import FitsPlugin
+from archon_ioc.plugins.keeping import PluginKeeping
 from archon_ioc.plugins.ndarray import NDArray
 from archon_ioc.plugins.pva import PvaPlugin
 from archon_ioc.plugins.standard_arrays import StandardArrays
@@ -75,6 +77,7 @@ class Ioc:
     site: SiteConfig
     camera: Camera
     feed: Feed
+    keeping: PluginKeeping
     server: CaServer
     pva: "PvaServer | None"
     state: Live[IocState]
@@ -91,6 +94,7 @@ class Ioc:
             async with asyncio.TaskGroup() as engine:
                 engine.create_task(self.camera.run(), name="camera")
                 engine.create_task(self.feed.run(), name="plugins")
+                engine.create_task(self.keeping.run(), name="plugin settings")
                 async with asyncio.TaskGroup() as servers:
                     servers.create_task(self.server.run(), name="CA server")
                     if self.pva:
@@ -120,12 +124,13 @@ def join(site: SiteConfig) -> Ioc:
     if missing := [unit.name for unit in site.units if not unit.host]:
         where = "controller.host in the site file, --host, or --simulate"
         raise ConfigError(f"a controller has no address: {', '.join(missing)}; give {where}")
-    by_pvs = PvShutter(site.shutter) if site.shutter.open_pv and site.shutter.close_pv else None
-    camera = Camera(make_controllers(site), site, shutter_of(site) or by_pvs, hooks_of(site.hooks))
+    camera = Camera(make_controllers(site), site, shutter(site), hooks_of(site.hooks))
     site = site if has_pvaccess(site) else without_pvaccess(site)
     state = Live(IocState(started=_now(), process_id=os.getpid(), host=platform.node()[:39]))
     parts = build_plugins(site, pixels)
-    chain = Chain(CAMERA_PORT, [part.plugin for part in parts])
+    plugins = [part.plugin for part in parts]
+    keeping = PluginKeeping(site.files.state, site.prefix, plugins)
+    chain = Chain(CAMERA_PORT, plugins)
     feed = Feed(camera, chain, site.plugins.memory_mb * (1 << 20))
     tables = [*_plugin_tables(parts), *_tables(site, feed, camera, state)]
     camera.attributes.source = OwnPvs(site.prefix, tables)
@@ -136,7 +141,7 @@ def join(site: SiteConfig) -> Ioc:
         if isinstance(part.plugin, FitsPlugin):
             part.plugin.attach(camera.filing, camera.live)
     pva = _pva_server(site, tables, parts, server) if has_pvaccess(site) else None
-    return Ioc(site, camera, feed, server, pva, state)
+    return Ioc(site, camera, feed, keeping, server, pva, state)
 
 
 def has_pvaccess(site: SiteConfig) -> bool:
@@ -167,6 +172,16 @@ def _show_in(server: CaServer, name: str) -> Callable[[NDArray], Awaitable[None]
         await server.publish_image(name, array.pixels, array.timestamp)
 
     return show
+
+
+def shutter(site: SiteConfig) -> HookShutter | PvShutter | None:
+    """Return the shutter that the site's Python or another IOC moves, None if there is none. Runs the site's code.
+
+    Raises:
+        ConfigError: if the site's code cannot be used.
+    """
+    by_pvs = PvShutter(site.shutter) if site.shutter.open_pv and site.shutter.close_pv else None
+    return shutter_of(site) or by_pvs
 
 
 def check(site: SiteConfig) -> Pixels:

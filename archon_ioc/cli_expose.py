@@ -45,7 +45,7 @@ async def _expose(site: SiteConfig, wanted: dict[str, Any], count: int, simulate
         if simulate:
             site = await simulated(stack, site)
         app.check(site)
-        camera = await stack.enter_async_context(open_camera(site))
+        camera = await stack.enter_async_context(open_camera(site, app.shutter(site)))
         await stack.enter_async_context(shown_camera(camera))
         if power_on:
             async with camera.undisturbed():
@@ -107,7 +107,7 @@ def read(simulate: bool, log_level: str, **chosen: Any) -> None:
 
 
 async def _read(site: SiteConfig) -> None:
-    async with open_camera(site) as camera, shown_camera(camera):
+    async with open_camera(site, app.shutter(site)) as camera, shown_camera(camera):
         await camera.read()
         await _print_files(camera)
 
@@ -125,7 +125,7 @@ def recover(discard: bool, simulate: bool, log_level: str, **chosen: Any) -> Non
 
 async def _recover(site: SiteConfig, discard: bool) -> None:
     controllers = make_controllers(site)
-    recovery = Camera(controllers, site).recovery
+    recovery = Camera(controllers, site, app.shutter(site)).recovery
     try:
         pending = await recovery.controllers()
         if discard:

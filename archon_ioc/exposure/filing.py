@@ -248,7 +248,7 @@ class Filing:
         """
         naming = await self.reserve(files)
         if problem := await asyncio.to_thread(path_problem, naming.path, _levels(exposure.settings.files)):
-            raise SaveError(naming.path, problem)
+            raise SaveError(naming.path, problem.removeprefix(naming.path).lstrip(": "))
         try:
             names = await self._finish(exposure, naming)
         except TakenError as error:

@@ -15,6 +15,7 @@ from archon_ioc.config import SiteConfig
 from archon_ioc.driver.controller import ArchonController
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.loading import hooks_of, shutter_of
+from archon_ioc.exposure.shutter import PvShutter
 from archon_ioc.exposure.together import together
 
 
@@ -24,8 +25,10 @@ def make_controllers(site: SiteConfig) -> tuple[ArchonController, ...]:
 
 
 @asynccontextmanager
-async def open_camera(site: SiteConfig) -> AsyncGenerator[Camera]:
+async def open_camera(site: SiteConfig, shutter: PvShutter | None = None) -> AsyncGenerator[Camera]:
     """Connect to a site's controllers and run their camera; at the end of the block what is exposed then is stopped.
+
+    ``shutter`` is that of ShutterMode "EPICS PV", by default the site's Python.
 
     Raises:
         LinkError: if a controller cannot be reached.
@@ -33,7 +36,7 @@ async def open_camera(site: SiteConfig) -> AsyncGenerator[Camera]:
     controllers = make_controllers(site)
     async with AsyncExitStack() as stack:
         await together({one.name: stack.enter_async_context(one) for one in controllers})
-        camera = Camera(controllers, site, shutter_of(site), hooks_of(site.hooks))
+        camera = Camera(controllers, site, shutter or shutter_of(site), hooks_of(site.hooks))
         async with _running(camera):
             await camera.live.until(lambda state: state.is_up)
             yield camera

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 PREFIX = "TEST:"
+PROGRAM = (sys.executable, "-m", "archon_ioc")
 collect_ignore = ["seed_client.py"]  # it runs in an environment of its own
 
 
@@ -79,12 +80,12 @@ def client(libca: Any) -> Client:
 
 @pytest.fixture
 def start_ioc(ca_environment: dict[str, str], tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[Ioc]]:
-    """Run the program with options in an empty folder; it is ready when the block begins."""
+    """Run the program, or a ``command`` that does, with options in an empty folder; then it is ready."""
 
     @asynccontextmanager
-    async def running(*options: str) -> AsyncIterator[Ioc]:
+    async def running(*options: str, command: Sequence[str] = PROGRAM) -> AsyncIterator[Ioc]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "archon_ioc", "--prefix", PREFIX, *options, env=ca_environment, cwd=tmp_path,
+            *command, "--prefix", PREFIX, *options, env=ca_environment, cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         ioc = Ioc(process)
