@@ -38,8 +38,8 @@ class ProcessSettings:
     low_limit: float = 0.0
     low_value: float = 0.0
     enable_high_clip: bool = False
-    high_limit: float = 100.0
-    high_value: float = 100.0
+    high_limit: float = 65535.0
+    high_value: float = 65535.0
     enable_filter: bool = False
     auto_reset_filter: bool = False
     last_only: bool = False
