@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from archon_ioc.errors import SaveError
-from archon_ioc.exposure.settings import SettingsFile
+from archon_ioc.exposure.settings import ExposureSettings, SettingsFile
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.exposure.together import finished
 from archon_ioc.live import Live
@@ -25,11 +25,7 @@ class Keeping:
         """Store each change, until cancelled; what cannot be stored is told once in the log."""
         async for state in self._live.watch():
             if state.settings != self._stored:
-                try:
-                    await self.store()
-                except SaveError as error:
-                    self._stored = state.settings  # once is enough, until they change again
-                    log.error("settings are not kept: %s", error)
+                await finished(self._try_to_store(state.settings))
 
     async def store(self) -> None:
         """Store the settings now, if they are not.
@@ -42,3 +38,10 @@ class Keeping:
             if settings != self._stored:
                 await finished(asyncio.to_thread(self._file.save, settings))
                 self._stored = settings
+
+    async def _try_to_store(self, settings: ExposureSettings) -> None:
+        try:
+            await self.store()
+        except SaveError as error:
+            self._stored = settings  # once is enough, until they change again
+            log.error("settings are not kept: %s", error)

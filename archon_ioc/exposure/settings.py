@@ -1,23 +1,18 @@
 """ExposureSettings: what an operator sets before an exposure, kept across restarts."""
 
-import json
-import logging
 import math
-import os
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self
 
 from archon_ioc.config import FilesConfig
-from archon_ioc.errors import InputError, SaveError
+from archon_ioc.errors import InputError
 from archon_ioc.exposure.fields import DATE_FOLDERS
+from archon_ioc.exposure.kept import KeptFile, differences, restored
 from archon_ioc.image.fits import COMPRESSIONS, SUMS
 from archon_ioc.image.layout import LAYOUTS
-
-log = logging.getLogger(__name__)
 
 LONGEST_EXPOSURE = 36_000.0
 """Seconds; the timing script may allow less."""
@@ -245,24 +240,16 @@ class SettingsFile:
     """
 
     def __init__(self, folder: Path, default: ExposureSettings, prefix: str = "") -> None:
-        words = ["settings", *re.findall(r"[\w.-]+", prefix, re.ASCII)]
-        self._path = folder / f"{'-'.join(words)}.json"
+        self._file = KeptFile(folder, "settings", prefix)
         self._default = default
 
     def load(self) -> ExposureSettings:
         """Return the kept settings; what is missing or wrong is taken from the site's and logged."""
-        default = self._default
-        try:
-            kept: Any = json.loads(self._path.read_text(encoding="utf-8"))
-            pairs = dict[str, Any](kept)
-            files = dict[str, Any](pairs.pop("files", {}))
-        except FileNotFoundError:
+        default, kept = self._default, self._file.load()
+        if not kept:
             return default
-        except (OSError, TypeError, ValueError) as error:
-            log.error("%s cannot be read, settings start anew: %s", self._path, error)
-            return default
-        settings = replace(default, files=_restored(default.files, files))
-        return _restored(settings, pairs)
+        files = restored(default.files, self._file.part(kept, "files"))
+        return restored(replace(default, files=files), {name: kept[name] for name in kept if name != "files"})
 
     def save(self, settings: ExposureSettings) -> None:
         """Write the settings, whole or not at all.
@@ -270,43 +257,7 @@ class SettingsFile:
         Raises:
             SaveError: if the file cannot be written.
         """
-        text = json.dumps(_changes(asdict(self._default), asdict(settings)), indent=2) + "\n"
-        part = self._path.with_suffix(".part")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
-        except OSError as error:
-            raise SaveError(str(self._path), error.strerror or str(error)) from error
-
-
-def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    changed = {name: value for name, value in new.items() if value != old[name]}
-    if "files" in changed:
-        changed["files"] = _changes(old["files"], new["files"])
-    return changed
-
-
-_Settings = TypeVar("_Settings", FileSettings, ExposureSettings)
-
-
-def _restored(settings: _Settings, kept: Mapping[str, Any]) -> _Settings:
-    """Take over each kept value that has the type of its field and makes sense."""
-    for name, value in kept.items():
-        try:
-            settings = settings.changed(**{name: _typed(getattr(settings, name), value)})
-        except (AttributeError, TypeError, ValueError, InputError) as error:
-            log.warning("kept setting %s=%r is left out: %s", name, value, error)
-    return settings
-
-
-def _typed(old: Any, value: Any) -> Any:
-    """Return a value of JSON with the type of ``old``; what only looks like it is refused."""
-    kind = cast("type[Any]", type(old))
-    kinds = (int, float) if kind is float else int if issubclass(kind, IntEnum) else kind
-    if not isinstance(value, kinds) or isinstance(value, bool) is not isinstance(old, bool):
-        raise TypeError(f"it should be a {kind.__name__}")
-    return kind(value)
+        pairs = differences(self._default, settings)
+        if "files" in pairs:
+            pairs["files"] = differences(self._default.files, settings.files)
+        self._file.save(pairs)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,6 +11,8 @@ from typing import Any
 from archon_ioc.errors import InputError
 from archon_ioc.plugins.ndarray import Geometry, NDArray
 from archon_ioc.plugins.plugin import Plugin, Port
+
+log = logging.getLogger(__name__)
 
 
 class Chain:
@@ -20,8 +23,7 @@ class Chain:
         self.plugins = tuple(plugins)
         self._ports = {camera_port: (self.camera,)} | {plugin.name: plugin.ports for plugin in plugins}
         for plugin in plugins:
-            settings = plugin.state.settings
-            self.connect(plugin, settings.array_port or camera_port, settings.array_address)
+            self._connect_first(plugin)
             plugin.connect = partial(self.connect, plugin)
 
     async def run(self) -> None:
@@ -57,13 +59,24 @@ class Chain:
         plugin.change(array_port=name, array_address=wanted)
         plugin.prime(source.geometry)
 
+    def _connect_first(self, plugin: Plugin[Any]) -> None:
+        settings = plugin.state.settings
+        try:
+            self.connect(plugin, settings.array_port or self.camera.name, settings.array_address)
+        except InputError as error:  # what was kept is of another time
+            log.warning("%s takes the images of %s: %s", plugin.name, self.camera.name, error)
+            self.connect(plugin, self.camera.name, 0)
+
     async def send(self, array: NDArray) -> None:
         """Give an array of the camera to the plugins; waits where a file plugin has no room."""
         await self.camera.send(array)
 
     def prime(self, geometry: Geometry) -> None:
-        """Say what the camera's next array will be like."""
-        if geometry != self.camera.geometry:
+        """Say what the camera's next array will be like; a plugin that is busy with other ones is told later."""
+        behind = self.camera.behind
+        if geometry != self.camera.geometry or any(
+            plugin.state.source != geometry and not plugin.is_busy for plugin in behind
+        ):
             self.camera.prime(geometry)
 
     async def settled(self) -> None:

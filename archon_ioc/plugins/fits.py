@@ -39,6 +39,7 @@ class FitsPlugin(Plugin[FitsState]):
     plugin_type = "NDFileFITS"
     file_format = "FITS"
     is_fixed = True
+    kept = ("settings",)  # the camera keeps those of its files
 
     def __init__(self, name: str) -> None:
         super().__init__(name, FitsState())

@@ -20,6 +20,7 @@ from archon_ioc.plugins.standard_arrays import PREVIEW_PIXELS, Preview, Standard
 from archon_ioc.plugins.stats import StatsPlugin
 from archon_ioc.plugins.tiff import TiffPlugin
 from archon_ioc.plugins.timeseries import SeriesPlugin
+from archon_ioc.pvs.camera_rows import CAMERA_PORT
 from archon_ioc.pvs.file_rows import fits_rows
 from archon_ioc.pvs.hdf5_rows import hdf5_rows
 from archon_ioc.pvs.image_rows import image_rows
@@ -57,6 +58,7 @@ def build_plugins(site: SiteConfig, pixels: Pixels) -> tuple[Part, ...]:
     """
     parts = [part for part in _all_parts(site, pixels) if part.name != OFF]
     for part in parts:
+        part.plugin.change(array_port=CAMERA_PORT)
         part.plugin.memory_limit = int(site.plugins.memory_mb * (1 << 20))
     return tuple(parts)
 
