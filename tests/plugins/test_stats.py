@@ -60,6 +60,12 @@ async def test_all_together(running: Any) -> None:
     assert state.histogram.counts.tolist() == [24, *[0] * 9]
 
 
+async def test_a_centroid_needs_no_profiles(running: Any) -> None:
+    state = (await after_one(running, compute_centroid=True)).state
+    assert state.centroid.total == sum(range(100, 124))
+    assert state.profiles.average_x.size == 0
+
+
 async def test_profiles_need_no_centroid(running: Any) -> None:
     state = (await after_one(running, compute_profiles=True)).state
     assert state.centroid == Centroid()

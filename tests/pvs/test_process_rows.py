@@ -69,6 +69,11 @@ def test_what_is_put_is_read_back(name: str, process: ProcessPlugin) -> None:
         assert len(after) == together.get(name, 0), after
 
 
+def test_no_reset_is_no_reset(process: ProcessPlugin) -> None:
+    put(process, "ResetFilter", 0)
+    assert shown(process, "ResetFilter") == 0
+
+
 def test_both_parts_of_a_clip(process: ProcessPlugin) -> None:
     put(process, "HighClip", 1000.0)
     assert (shown(process, "HighClipThresh"), shown(process, "HighClipValue")) == (1000.0, 1000.0)
