@@ -1,4 +1,4 @@
-"""Measure how fast the program is: ``python benchmarks/run.py [fetch|upload|start|image|bias|timing|rate|chain|progress|all]``.
+"""Measure how fast the program is: ``python benchmarks/run.py [WHAT]``, by default everything.
 
 Prints a table. What the figures mean: docs/reference/performance.md.
 """
@@ -16,6 +16,7 @@ import bias
 import chain
 import fetch
 import image
+import images
 import progress
 import rate
 import start
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Figure]]] = {
     "upload": upload.measure,
     "start": start.measure,
     "image": image.measure,
+    "images": images.measure,
     "bias": bias.measure,
     "timing": timing.measure,
     "rate": rate.measure,
