@@ -58,7 +58,7 @@ def build_plugins(site: SiteConfig, pixels: Pixels) -> tuple[Part, ...]:
     """
     parts = [part for part in _all_parts(site, pixels) if part.name != OFF]
     for part in parts:
-        part.plugin.change(array_port=CAMERA_PORT)
+        part.plugin.change(array_port=part.plugin.state.settings.array_port or CAMERA_PORT)
         part.plugin.memory_limit = int(site.plugins.memory_mb * (1 << 20))
     return tuple(parts)
 
