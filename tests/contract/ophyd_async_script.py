@@ -13,6 +13,7 @@ import bluesky.plans as bp
 import h5py
 import numpy as np
 import tifffile
+from aioca import DBR_CHAR_STR, caput
 from answering import answer
 from astropy.io import fits
 from bluesky import RunEngine
@@ -77,6 +78,21 @@ def detector(kind: str, *, named: str = "") -> adcore.AreaDetector[adcore.ADBase
     if not writers:
         ccd.add_detector_logics(adcore.PluginSignalDataLogic(driver, ccd.stats.total))
     return ccd
+
+
+def restore_files() -> None:
+    """Let the camera write its own FITS files as before: ophyd-async leaves names and modes as it has set them."""
+
+    async def put() -> None:
+        for name, value in (
+            ("FilePath", f"{FOLDER}/fits/"), ("FileName", "archon"), ("FileTemplate", "%s%s_%4.4d.fits"),
+            ("FileWriteMode", "Single"),
+        ):  # fmt: skip
+            await caput(
+                f"{PREFIX}FITS1:{name}", value, datatype=None if name == "FileWriteMode" else DBR_CHAR_STR, wait=True
+            )
+
+    asyncio.run_coroutine_threadsafe(put(), engine.loop).result()
 
 
 def connects(name: str, suffix: str) -> bool:

@@ -32,6 +32,12 @@ def test_every_signal_is_there_and_of_its_type(script: Any, name: str, suffix: s
     assert script(f"connects({name!r}, {suffix!r})")
 
 
+@pytest.fixture(autouse=True)
+def files(script: Any) -> None:
+    """The camera's own files, whatever was captured before."""
+    script("restore_files()")
+
+
 def taken(ioc: Any) -> list[Path]:
     """Return the FITS files of the camera in the order in which they were taken."""
     return sorted((ioc.folder / "fits").glob("*.fits"))
