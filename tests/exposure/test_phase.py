@@ -36,6 +36,8 @@ def test_a_step_that_is_not_in_the_table(old: Phase, new: Phase) -> None:
 
 def test_the_picture_shows_the_table() -> None:
     drawn = set(re.findall(r"(\w+) --> (\w+)", phase.__doc__ or ""))
-    also = {(old, "ABORTING") for old in ("INTEGRATING", "PENDING", "READING", "FETCHING", "SAVING", "WAITING")}
+    also = {
+        (old, "ABORTING") for old in ("INTEGRATING", "PAUSED", "PENDING", "READING", "FETCHING", "SAVING", "WAITING")
+    }
     assert ("[*]", "IDLE") not in drawn
     assert drawn | also == {(old.name, new.name) for old, following in STEPS.items() for new in following}
