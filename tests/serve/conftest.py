@@ -11,6 +11,7 @@ from typing import Any
 import caproto as ca
 import numpy as np
 import pytest
+from caproto.asyncio import server as stock
 
 from archon_ioc.errors import StateError
 from archon_ioc.live import Live
@@ -132,9 +133,20 @@ def serve(ca_environment: dict[str, str]) -> Callable[[CaServer], Any]:
     return running
 
 
+class StockContext(stock.Context):
+    """caproto's own server, which tests are run with if ``CA_SERVER`` is ``stock``: some must fail."""
+
+    async def serve(self, listening: asyncio.Event) -> None:
+        listening.set()
+        await self.run()
+
+
 @pytest.fixture
 async def server(ca_environment: dict[str, str], target: Target) -> AsyncIterator[CaServer]:
-    async with running(CaServer("T:", [table(target)])) as server:
+    server = CaServer("T:", [table(target)])
+    if os.environ.get("CA_SERVER") == "stock":
+        server._context = StockContext(server._channels)  # type: ignore[assignment]
+    async with running(server):
         yield server
 
 

@@ -1,21 +1,31 @@
-"""Each fault of caproto's own server that would hurt an instrument, once with a real connection."""
+"""Each fault of caproto's own server that would hurt an instrument, once with a real connection.
+
+``CA_SERVER=stock pytest tests/serve/test_caproto_server.py`` runs this with caproto's own server; the last test does
+so, to see that what is meant to show a fault can show it.
+"""
 
 import asyncio
 import gc
 import itertools
 import logging
 import os
+import re
 import socket
 import struct
+import subprocess
+import sys
+import tracemalloc
 import weakref
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import caproto as ca
 import numpy as np
 import pytest
+from caproto.asyncio.server import VirtualCircuit
 
 from archon_ioc.serve.ca import CaServer
-from archon_ioc.serve.caproto_server import Circuit
 from archon_ioc.serve.channels import BACKLOG, IMAGE_BACKLOG
 
 VALUE, LOG, ALARM, PROPERTY = 1, 2, 4, 8
@@ -24,18 +34,33 @@ IMAGE = "T:cam1:ArrayData"
 
 
 @pytest.fixture(autouse=True)
-def short_queues(monkeypatch: pytest.MonkeyPatch) -> None:
-    """caproto's own faults show after 10 000 updates; this brings them forward. It must not change ours."""
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """caproto's own faults show after 10 000 updates or a while; this brings them forward. It must not change ours."""
     monkeypatch.setattr(ca, "MAX_TOTAL_SUBSCRIPTION_BACKLOG", 20)
+    monkeypatch.setattr("caproto.server.common.HIGH_LOAD_TIMEOUT", 1.0)
+
+
+faults: list[str] = []
+"""Names of the tests that caproto's own server fails."""
+
+
+def fault(test: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a test as one that caproto's own server fails."""
+    faults.append(test.__name__)
+    return test
+
+
+def all_circuits() -> list[Any]:
+    gc.collect()
+    return [thing for thing in gc.get_objects() if isinstance(thing, VirtualCircuit)]
 
 
 def circuits() -> int:
-    gc.collect()
-    return sum(isinstance(thing, Circuit) for thing in gc.get_objects())
+    return len(all_circuits())
 
 
 def connections() -> int:
-    return sum(isinstance(thing, Circuit) and thing.connected for thing in gc.get_objects())
+    return sum(circuit.connected for circuit in all_circuits())
 
 
 async def flood(server: CaServer, target: Any, count: int) -> None:
@@ -51,6 +76,7 @@ async def big_image(server: CaServer, value: int = 0) -> weakref.ref[Any]:
     return weakref.ref(server._channels[IMAGE].value)
 
 
+@fault
 async def test_a_client_that_does_not_read_holds_up_nobody_and_no_memory(
     server: CaServer, target: Any, raw_client: Any, silent_client: Any
 ) -> None:
@@ -85,6 +111,7 @@ async def test_a_slow_client_gets_the_newest_values_and_the_newest_image(
     assert len(images) <= IMAGE_BACKLOG + 2
 
 
+@fault
 async def test_a_client_that_dies_with_much_to_send_leaves_nothing_behind(
     server: CaServer, target: Any, raw_client: Any, silent_client: Any
 ) -> None:
@@ -104,6 +131,7 @@ async def test_a_client_that_dies_with_much_to_send_leaves_nothing_behind(
     assert circuits() == before - 1
 
 
+@fault
 async def test_a_client_that_takes_nothing_is_dropped(
     server: CaServer, raw_client: Any, silent_client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +145,7 @@ async def test_a_client_that_takes_nothing_is_dropped(
         await silent_client.receive(ca.EventAddResponse, count=2)
 
 
+@fault
 async def test_what_was_sent_is_not_kept(server: CaServer, target: Any, raw_client: Any) -> None:
     await raw_client.subscribe(READBACK)
     image = await big_image(server, 1)
@@ -126,14 +155,55 @@ async def test_what_was_sent_is_not_kept(server: CaServer, target: Any, raw_clie
         pass
     await raw_client.read(READBACK)
     gc.collect()
-    for circuit in (thing for thing in gc.get_objects() if isinstance(thing, Circuit)):
-        assert not any(circuit.unexpired_updates.values())
+    assert not any(any(circuit.unexpired_updates.values()) for circuit in all_circuits())
     await server.publish_image("cam1:ArrayData", np.zeros(1, np.uint16), 1.6e9)
     await raw_client.receive(ca.EventAddResponse)
     gc.collect()
     assert image() is None
 
 
+@fault
+async def test_an_image_is_sent_without_copies(server: CaServer, raw_client: Any, silent_client: Any) -> None:
+    """caproto joins header and pixels, and asyncio keeps a copy of what the client has not taken."""
+    pixels = np.zeros((2000, 2000), np.uint16)
+    await server.publish_image("cam1:ArrayData", pixels, 1.6e9)
+    request = (await silent_client.channel(IMAGE)).read()
+    tracemalloc.start()
+    try:
+        await silent_client.send(request)
+        for _ in range(20):
+            await raw_client.read(READBACK)
+        assert tracemalloc.get_traced_memory()[1] < pixels.nbytes / 2
+    finally:
+        tracemalloc.stop()
+
+
+@fault
+async def test_updates_are_not_held_back_to_be_sent_together(server: CaServer, target: Any, raw_client: Any) -> None:
+    await raw_client.subscribe(READBACK)
+    await raw_client.receive(ca.EventAddResponse)
+    async with asyncio.timeout(1.0):
+        for number in range(10):
+            target.update(seconds=10.0 + number)
+            await server.flush()
+            (event,) = await raw_client.receive(ca.EventAddResponse)
+            assert event.data[0] == 10.0 + number
+
+
+@fault
+async def test_a_put_is_answered_after_its_monitors(target: Any, raw_client: Any) -> None:
+    for name in (READBACK, "T:cam1:AcquireTime"):
+        await raw_client.subscribe(name)
+    await raw_client.receive(ca.EventAddResponse, count=2)
+    channel = await raw_client.channel("T:cam1:AcquireTime")
+    for seconds in (2.0, 3.0, 4.0):
+        await raw_client.send(channel.write([seconds], notify=True))
+        got = await raw_client.receive(ca.EventAddResponse, ca.WriteNotifyResponse, count=3)
+        assert [type(command) for command in got] == [ca.EventAddResponse] * 2 + [ca.WriteNotifyResponse]
+        assert [event.data[0] for event in got[:2]] == [seconds] * 2
+
+
+@fault
 async def test_clients_get_the_events_that_they_asked_for(server: CaServer, target: Any, raw_client: Any) -> None:
     masks = {mask: await raw_client.subscribe("T:cam1:Temperature", mask=mask) for mask in (1, 2, 4, 8, 5)}
     await raw_client.receive(ca.EventAddResponse, count=5)
@@ -314,3 +384,28 @@ async def test_a_deadband_can_be_asked_for(server: CaServer, target: Any, raw_cl
         await server.flush()
     events = await raw_client.receive(ca.EventAddResponse, count=2)
     assert [event.data[0] for event in events] == [4.0, 6.0]
+
+
+def test_caproto_itself_fails_where_a_fault_is_shown() -> None:
+    if os.environ.get("CA_SERVER") == "stock":
+        pytest.skip("this is caproto itself")
+    own = Path(__file__)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=no",
+        "-rA",
+        "--timeout=2",
+        "-p",
+        "no:cacheprovider",
+        "-Wignore",
+    ]
+    nodes = [f"{own}::{name}" for name in faults]
+    environment = os.environ | {"CA_SERVER": "stock"}
+    run = subprocess.run([*command, *nodes], check=False, capture_output=True, text=True, env=environment, timeout=55)
+    passed = [name for name in faults if re.search(rf"^PASSED .*::{name}$", run.stdout, re.MULTILINE)]
+    failed = [name for name in faults if re.search(rf"^FAILED .*::{name}\b", run.stdout, re.MULTILINE)]
+    assert passed == [], run.stdout
+    assert failed == faults, run.stdout
