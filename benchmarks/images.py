@@ -184,8 +184,8 @@ class _Bench:
 
 
 def _rate(answer: Any, seconds: float) -> float:
-    """Images per second between the first and the last one; of a single one, or none, in the whole time."""
-    return (answer["images"] - 1) / answer["seconds"] if answer["images"] > 1 else answer["images"] / seconds
+    """Images per second between the first and the last one; of fewer than two, one in the whole time."""
+    return (answer["images"] - 1) / answer["seconds"] if answer["images"] > 1 else 1 / seconds
 
 
 def _memory(pid: int, what: str) -> float:

@@ -1,8 +1,8 @@
 """A libca client that does as little as a client in C, and copies nothing. Each line is a JSON list, as is the answer.
 
 ``["gets", name, seconds]``, ``["monitor", name, seconds]`` of an image; ``["number", name, seconds]`` gets a scalar
-over and over; ``["numbers", [names]]`` subscribes to scalars and ``["seen", value, seconds]`` tells what came, after waiting
-for this value in all of them. ``["idle", seconds]`` is no client at all: it tells how busy the machine is.
+over and over; ``["numbers", [names]]`` subscribes to scalars and ``["seen", value, seconds]`` tells what came, after
+waiting for this value in all of them. ``["idle", seconds]`` is no client at all: it tells how busy the machine is.
 """
 
 import ctypes
