@@ -39,7 +39,7 @@ class FitsPlugin(Plugin[FitsState]):
     plugin_type = "NDFileFITS"
     file_format = "FITS"
     is_fixed = True
-    kept = ("settings",)  # the camera keeps those of its files
+    kept = ()  # the camera keeps what there is; and after a restart images are filed, whoever disabled that
 
     def __init__(self, name: str) -> None:
         super().__init__(name, FitsState())

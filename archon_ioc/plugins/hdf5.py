@@ -10,8 +10,9 @@ from archon_ioc.errors import InputError
 from archon_ioc.plugins.hdf5_layout import Layout, parse
 from archon_ioc.plugins.hdf5_settings import Hdf5Results, Hdf5Settings
 from archon_ioc.plugins.hdf5_writer import HDF5_VERSION, Hdf5Writer
-from archon_ioc.plugins.ndfile import FilePlugin, Opening, Writer
+from archon_ioc.plugins.ndfile import FilePlugin
 from archon_ioc.plugins.ndfile_state import NDFileSettings, NDFileState
+from archon_ioc.plugins.open_file import Opening, Writer
 
 _DEFAULT_SELECTED = "Default layout selected"
 
@@ -35,6 +36,11 @@ class Hdf5Plugin(FilePlugin[Hdf5State]):
     def __init__(self, name: str, files: NDFileSettings, resolve: Callable[[str], str] = str) -> None:
         super().__init__(name, Hdf5State(files=files), resolve)
         self._writer: Hdf5Writer | None = None
+
+    async def run(self) -> None:
+        """Write images until cancelled; then the file is closed."""
+        await self.set_hdf5(layout=self.state.hdf5.layout)
+        await super().run()
 
     def create(self, opening: Opening) -> Writer:
         """Make a file."""

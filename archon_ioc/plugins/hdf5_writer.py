@@ -19,7 +19,7 @@ from archon_ioc.plugins.hdf5_columns import Column, described
 from archon_ioc.plugins.hdf5_layout import Dataset, Label, Layout
 from archon_ioc.plugins.hdf5_settings import BLOSC_COMPRESSORS, Compression, Hdf5Settings
 from archon_ioc.plugins.ndarray import DATA_TYPES, Attribute, NDArray
-from archon_ioc.plugins.ndfile import Opening
+from archon_ioc.plugins.open_file import Opening
 
 HDF5_VERSION: str = h5py.version.hdf5_version
 _LARGEST_CHUNK = 1 << 32

@@ -3,22 +3,19 @@
 import asyncio
 import contextlib
 import logging
-import os
-import secrets
 from abc import abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from archon_ioc.errors import ArchonError, InputError, SaveError, StateError
-from archon_ioc.exposure.files import file_name, path_problem
+from archon_ioc.exposure.files import path_problem
 from archon_ioc.exposure.settings import LARGEST_NUMBER, FileWriteMode
-from archon_ioc.image.durable import give_name, sync_folder
+from archon_ioc.plugins.file_names import first_free_number, free_path
 from archon_ioc.plugins.ndarray import Geometry, NDArray
 from archon_ioc.plugins.ndfile_state import (
-    NDFileSettings,
     NDFileState,
     driver_file,
     is_last,
@@ -26,73 +23,13 @@ from archon_ioc.plugins.ndfile_state import (
     names_its_file,
     steered,
 )
+from archon_ioc.plugins.open_file import OpenFile, Opening, Writer, part_of
 from archon_ioc.plugins.plugin import Plugin
 
 log = logging.getLogger(__name__)
 
 _MESSAGE_LENGTH = 255
 _MOST_TRIED = 10_000
-
-
-class Writer(Protocol):
-    """A file that is open for writing. The methods block; they are called in the plugin's thread."""
-
-    def write(self, array: NDArray) -> None:
-        """Add an image; a reader has it when this returns."""
-        ...
-
-    def flush(self) -> None:
-        """Let everything that was written reach its readers."""
-        ...
-
-    def close(self) -> None:
-        """Close the file; it is on the disk when this returns."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What is known of a file when it is opened: ``count`` images of one geometry, 0 if nobody knows how many.
-
-    It is written at ``path`` and called ``name`` in the end, also in errors. A ``single`` file never has more than one
-    image, which needs no axis for its number.
-    """
-
-    path: Path
-    name: Path
-    geometry: Geometry
-    single: bool
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """An open file, and the name that it gets when it is closed."""
-
-    writer: Writer
-    part: Path
-    path: Path
-    geometry: Geometry
-    settings: NDFileSettings
-
-    def close(self) -> None:
-        self.writer.close()
-        if self.part != self.path:
-            try:
-                give_name(self.part, self.path)
-                sync_folder(self.path.parent)
-            except OSError as error:
-                raise SaveError(str(self.path), error.strerror or str(error)) from error
-
-    def abandon(self) -> None:
-        """Close a file that went wrong: what is whole in one of many images stays, half an image does not."""
-        if not self.part.name.startswith("."):
-            self.close()
-            return
-        try:
-            self.writer.close()
-        finally:
-            self.part.unlink(missing_ok=True)
 
 
 F = TypeVar("F", bound=NDFileState)
@@ -114,7 +51,7 @@ class FilePlugin(Plugin[F], Generic[F]):
         self._resolve = resolve
         self._file_turn = asyncio.Lock()
         self._path_turn = asyncio.Lock()
-        self._file: _File | None = None
+        self._file: OpenFile | None = None
         self._buffer: deque[NDArray] = deque()
         self._ended = asyncio.Event()
 
@@ -141,8 +78,12 @@ class FilePlugin(Plugin[F], Generic[F]):
         return {}
 
     async def run(self) -> None:
-        """Write images until cancelled; then the file is closed."""
-        await self.look_at_path()
+        """Write images until cancelled; then the file is closed. Numbers of files from before are not used again."""
+        files = self.state.files
+        if await self.look_at_path():
+            number = await asyncio.to_thread(first_free_number, files, self._resolve)
+            if self.state.files == files:  # nobody has set others meanwhile
+                self.update(files=replace(files, number=number))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_enabled(), name=f"{self.name} enabled")
             tasks.create_task(super().run(), name=f"{self.name} images")
@@ -274,7 +215,7 @@ class FilePlugin(Plugin[F], Generic[F]):
             raise StateError("there is no Capture in FileWriteMode Single")
         is_named_later = self.last is not None and names_its_file(self.last)
         if not is_named_later:
-            await asyncio.to_thread(_free_path, files, self._resolve)
+            await asyncio.to_thread(free_path, files, self._resolve)
         if files.write_mode is FileWriteMode.CAPTURE:
             self._buffer.clear()
             self._require_memory()
@@ -345,13 +286,14 @@ class FilePlugin(Plugin[F], Generic[F]):
 
     async def _open(self, geometry: Geometry, *, single: bool = False) -> None:
         files = self.state.files
-        path = await asyncio.to_thread(_free_path, files, self._resolve)
+        path = await asyncio.to_thread(free_path, files, self._resolve)
         number = min(files.number + 1, LARGEST_NUMBER) if files.auto_increment else files.number
         self.update(files=replace(files, number=number), full_name=str(path))
-        part = _part(path, files.temp_suffix, is_whole=single or not self.holds_many)
+        is_whole = single or not self.holds_many
+        part = part_of(path, files.temp_suffix, is_whole=is_whole)
         count = len(self._buffer) or self.state.files.num_capture
         writer = await self.in_thread(self.create, Opening(part, path, geometry, single, count))
-        self._file = _File(writer, part, path, geometry, files)
+        self._file = OpenFile(writer, part, path, geometry, files, is_whole)
         self.update(**self.results())
 
     async def _close(self) -> None:
@@ -414,36 +356,3 @@ class FilePlugin(Plugin[F], Generic[F]):
 
 def _words(geometry: Geometry) -> str:
     return f"{geometry.width} x {geometry.height} {geometry.data_type}"
-
-
-def _part(path: Path, suffix: str, *, is_whole: bool) -> Path:
-    """What a file is called while it is written; files that are seen only when they are whole are hidden."""
-    if suffix:
-        return path.with_name(path.name + suffix)
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part") if is_whole else path
-
-
-def _free_path(files: NDFileSettings, resolve: Callable[[str], str]) -> Path:
-    """Return the next file's name, which no file has. Blocks.
-
-    Raises:
-        InputError: if no name can be made.
-        SaveError: if there is a file of that name, or no folder.
-    """
-    folder = resolve(files.path)
-
-    def numbered(number: int) -> str:
-        return file_name(files.template, folder, files.name, number)
-
-    name = numbered(files.number)
-    if not os.path.isdir(Path(name).parent):  # noqa: PTH112 - Path.is_dir raises where nobody may look
-        raise SaveError(name, f"there is no folder {Path(name).parent}")
-    if not _is_taken(name, files.temp_suffix):
-        return Path(name)
-    tried = range(files.number + 1, files.number + _MOST_TRIED) if numbered(files.number + 1) != name else ()
-    free = next((number for number in tried if not _is_taken(numbered(number), files.temp_suffix)), None)
-    raise SaveError(name, "it exists already" + (f"; the next free FileNumber is {free}" if free else ""))
-
-
-def _is_taken(name: str, suffix: str) -> bool:
-    return os.path.lexists(name) or (bool(suffix) and os.path.lexists(name + suffix))

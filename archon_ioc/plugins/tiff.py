@@ -10,8 +10,9 @@ import tifffile
 from archon_ioc import __version__
 from archon_ioc.errors import SaveError
 from archon_ioc.plugins.ndarray import EPICS_EPOCH, Attribute, NDArray
-from archon_ioc.plugins.ndfile import FilePlugin, Opening
+from archon_ioc.plugins.ndfile import FilePlugin
 from archon_ioc.plugins.ndfile_state import NDFileSettings, NDFileState
+from archon_ioc.plugins.open_file import Opening
 
 # Tags of areaDetector's own (docs of NDFileTIFF): the attributes of the image follow in the order of their names.
 _TIME_STAMP, _UNIQUE_ID, _SECONDS, _NANOSECONDS = 65000, 65001, 65002, 65003

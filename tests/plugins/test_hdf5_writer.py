@@ -20,7 +20,7 @@ from archon_ioc.plugins.hdf5_layout import parse
 from archon_ioc.plugins.hdf5_settings import Compression, Hdf5Settings
 from archon_ioc.plugins.hdf5_writer import Hdf5Writer
 from archon_ioc.plugins.ndarray import DATA_TYPES, Attribute, Geometry, NDArray
-from archon_ioc.plugins.ndfile import Opening
+from archon_ioc.plugins.open_file import Opening
 from tests.plugins.arrays import array
 
 DATA = "/entry/data/data"

@@ -12,8 +12,9 @@ from archon_ioc.errors import InputError, SaveError, StateError
 from archon_ioc.exposure.settings import FileWriteMode
 from archon_ioc.plugins.chain import Chain
 from archon_ioc.plugins.ndarray import Attribute, NDArray
-from archon_ioc.plugins.ndfile import FilePlugin, Opening
+from archon_ioc.plugins.ndfile import FilePlugin
 from archon_ioc.plugins.ndfile_state import NDFileSettings, NDFileState
+from archon_ioc.plugins.open_file import Opening
 from tests.plugins.arrays import array
 
 SINGLE, CAPTURE, STREAM = FileWriteMode
@@ -357,6 +358,17 @@ async def test_files_are_never_written_over(many: Many, folder: Path) -> None:
     with pytest.raises(SaveError, match=r"exists already$"):
         await many.capture(1)
     assert found(folder)["a_01.txt"] == [7]
+
+
+async def test_numbers_of_files_from_before_are_not_used_again(folder: Path, running: Any) -> None:
+    for name in ("a_01.txt", "a_02.txt", "a_04.txt"):
+        (folder / name).touch()
+    for template, number in (("%s%s_%2.2d.txt", 3), ("%s%s_01.txt", 1), ("", 1)):
+        plugin = Many("FILE", replace(settings(folder), files=replace(settings(folder).files, template=template)))
+        async with running(plugin):
+            await plugin.live.until(lambda state: state.path_exists, 5)
+            await plugin.flush()
+            await plugin.live.until(lambda state, number=number: state.files.number == number, 5)
 
 
 async def test_a_name_that_is_taken_in_a_stream_ends_it(one: One, folder: Path) -> None:
