@@ -32,9 +32,11 @@ from archon_ioc.acf.file import Acf
 from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.settings import ImageMode
 from archon_ioc.protocol.replies import FrameStatus
+from archon_ioc.sim.clock import Clock
 from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.scene import TestPattern
 from archon_ioc.sim.server import SimServer
+from archon_ioc.sim.sync import SyncSet
 
 SCRIPT = Path(__file__).parents[1] / "tests" / "golden" / "acf" / "small_on_demand.acf"
 SIZES = {"blue": (20, 24), "red": (16, 40)}
@@ -67,6 +69,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=1e9, help="end earlier, after so many seconds")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sync", choices=("host", "hardware"), default="host", help="what starts both controllers")
     return parser.parse_args()
 
 
@@ -74,8 +77,8 @@ async def _run(folder: Path, options: argparse.Namespace) -> list[str]:
     rng = random.Random(options.seed)
     began = time.monotonic()
     killed: Counter[str] = Counter()
-    async with _controllers() as servers:
-        site = _site(folder, servers)
+    async with _controllers(options.sync) as servers:
+        site = {**_site(folder, servers), "sync": options.sync}
         for _ in range(options.runs):
             if time.monotonic() - began > options.seconds:
                 break
@@ -91,17 +94,20 @@ async def _run(folder: Path, options: argparse.Namespace) -> list[str]:
 
 
 @asynccontextmanager
-async def _controllers() -> AsyncGenerator[dict[str, SimServer]]:
+async def _controllers(sync: str) -> AsyncGenerator[dict[str, SimServer]]:
     servers: dict[str, SimServer] = {}
+    clock = Clock(1.0)
     async with AsyncExitStack() as stack:
         for number, (name, (lines, pixels)) in enumerate(SIZES.items()):
             device = SimArchon(acf(lines, pixels, f"{number + 1:016X}"), applied=True, now=-10.0)
             device.handle("POWERON", -10.0)
             size = 2 * len(TAPS) * lines * pixels
             server = SimServer(
-                device, speed=1.0, latency=0.0, scene=TestPattern(), fetch_rate=size / FETCH_SECONDS, max_clients=2
+                device, clock=clock, latency=0.0, scene=TestPattern(), fetch_rate=size / FETCH_SECONDS, max_clients=2
             )
             servers[name] = await stack.enter_async_context(server)
+        if sync == "hardware":
+            SyncSet([server.device for server in servers.values()])
         yield servers
 
 

@@ -70,10 +70,15 @@ class Recovery:
     async def catch_up(self) -> None:
         """Recover what was not tried yet; what fails stays pending."""
         await self._adopt()
-        for entry in self._untried:
+        for entry in self._leader_last(self._untried):
             await self._try(entry)
         if self.resumption and self.resumption.is_due:
             await self.resumption.resume()
+
+    def _leader_last(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Return them in the order to recover them: cores that were left held may all run when the leader's do."""
+        leader = next(iter(self._units))
+        return sorted(entries, key=lambda entry: entry.controller.name == leader)
 
     async def _adopt(self) -> None:
         if any([await self._left_open(entry) for entry in await self._ledger.adopt()]):
@@ -103,7 +108,7 @@ class Recovery:
         await self._adopt()
         names: list[str] = []
         problems: list[str] = []
-        for entry in self._ledger.pending:
+        for entry in self._leader_last(self._ledger.pending):
             outcome = await self._try(entry)
             if isinstance(outcome, ArchonError):
                 problems.append(f"{entry}: {outcome}")

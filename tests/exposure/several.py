@@ -59,6 +59,24 @@ class Group:
     running: asyncio.Task[None]
     links: list[asyncio.Task[None]]
 
+    async def end_without_a_word(self) -> None:
+        """End the program so that it can stop nothing: its links are gone."""
+        for task in (*self.links, self.running):
+            task.cancel()
+            await asyncio.wait([task])
+
+    @asynccontextmanager
+    async def next_life(self) -> AsyncIterator[Camera]:
+        """Run another program with the same controllers and folders."""
+        camera, links = begin(self.camera._site)
+        running = asyncio.create_task(camera.run())
+        try:
+            yield camera
+        finally:
+            for task in (running, *links):
+                task.cancel()
+                await asyncio.wait([task])
+
     @property
     def files(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir() if path.is_file())
@@ -138,9 +156,7 @@ async def running_group(folder: Path, devices: Devices, wish: Wish) -> AsyncIter
             SyncSet([box.device for box in boxes.values()])
         (folder / "images").mkdir(exist_ok=True)
         site = make_site(folder, boxes, wish)
-        controllers = [ArchonController("127.0.0.1", unit.port, config=unit, script=site.script) for unit in site.units]
-        camera = Camera(controllers, site, wish.shutter)
-        links = [asyncio.create_task(controller.run()) for controller in controllers]
+        camera, links = begin(site, wish.shutter)
         running = asyncio.create_task(camera.run())
         try:
             await camera.live.until(lambda state: state.is_up and state.file.path_exists, 10)
@@ -149,6 +165,13 @@ async def running_group(folder: Path, devices: Devices, wish: Wish) -> AsyncIter
             for task in (running, *links):  # in the order of a stop of the program
                 task.cancel()
                 await asyncio.wait([task])
+
+
+def begin(site: SiteConfig, shutter: Any = None) -> tuple[Camera, list[asyncio.Task[None]]]:
+    """Return a camera that does not run yet, and the links of its controllers, which do."""
+    controllers = [ArchonController("127.0.0.1", unit.port, config=unit, script=site.script) for unit in site.units]
+    links = [asyncio.create_task(controller.run()) for controller in controllers]
+    return Camera(controllers, site, shutter), links
 
 
 def make_site(folder: Path, boxes: dict[str, Box], wish: Wish) -> SiteConfig:

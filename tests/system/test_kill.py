@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-RUNS = 300
 LONGEST = 240
 """Seconds after which a slow machine may stop."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(LONGEST + 120)
-async def test_no_kill_loses_an_exposure() -> None:
+@pytest.mark.parametrize(("sync", "runs"), [("host", 300), ("hardware", 60)])
+async def test_no_kill_loses_an_exposure(sync: str, runs: int) -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "kill.py", "--runs", str(RUNS), "--seconds", str(LONGEST), cwd=BENCHMARKS,
+        sys.executable, "kill.py", "--runs", str(runs), "--seconds", str(LONGEST), "--sync", sync, cwd=BENCHMARKS,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:
