@@ -21,7 +21,7 @@ from archon_ioc.pvs.row import (
     Severity,
     Text,
 )
-from archon_ioc.serve.fields import LIVE_FIELDS, Field, field_values, make_field
+from archon_ioc.serve.fields import LIVE_FIELDS, Field, Menu, field_values, make_field
 from archon_ioc.serve.wire import ENCODING, latin, numbers, pixels_sent, text_sent, value_sent
 
 BACKLOG = 10
@@ -101,10 +101,10 @@ class RecordChannel(ca.ChannelData):
     async def _refresh_fields(self, timestamp: float) -> None:
         values = field_values(self)
         for name in LIVE_FIELDS & self._fields.keys():
-            if self._fields[name].value != values[name]:
-                await self._fields[name].write(
-                    values[name], flags=_VALUE_EVENT, verify_value=False, timestamp=timestamp
-                )
+            field, value = self._fields[name], values[name]
+            value = value.index if isinstance(value, Menu) else value
+            if field.value != value:
+                await field.write(value, flags=_VALUE_EVENT, verify_value=False, timestamp=timestamp)
 
     def get_field(self, name: str) -> ca.ChannelData:
         """Return the channel of a field of this record.
@@ -115,7 +115,7 @@ class RecordChannel(ca.ChannelData):
         if name == "VAL":
             return self
         if name not in self._fields:
-            self._fields[name] = make_field(name, field_values(self)[name])
+            self._fields[name] = make_field(self, name)
         return self._fields[name]
 
     def check_access(self, hostname: str, username: str) -> ca.AccessRights:

@@ -3,25 +3,50 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import caproto as ca
 
+from archon_ioc.errors import InputError
 from archon_ioc.pvs.row import AlarmLimits, Array, Choice, Float, Int, Pixels, Text
+from archon_ioc.serve.wire import value_sent
 
 if TYPE_CHECKING:
     from archon_ioc.serve.channels import RecordChannel
 
-LIVE_FIELDS = frozenset({"STAT", "SEVR", "UDF", "NORD"})
+LIVE_FIELDS = frozenset({"STAT", "SEVR", "UDF", "NORD", "RVAL"})
 """Fields that change with the value of their record."""
 _STATES = ["ZR", "ON", "TW", "TH", "FR", "FV", "SX", "SV", "EI", "NI", "TE", "EL", "TV", "TT", "FT", "FF"]
 _SEVERITIES = ("NO_ALARM", "MINOR", "MAJOR", "INVALID")
 
-FieldValue = str | int | float
+_SCANS = (
+    "Passive", "Event", "I/O Intr", "10 second", "5 second", "2 second", "1 second", ".5 second", ".2 second",
+    ".1 second",
+)  # fmt: skip
+_ELEMENTS = (
+    "STRING", "CHAR", "UCHAR", "SHORT", "USHORT", "LONG", "ULONG", "INT64", "UINT64", "FLOAT", "DOUBLE", "ENUM",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """A choice of those that EPICS base has for a field."""
+
+    choices: tuple[str, ...]
+    chosen: str
+
+    @property
+    def index(self) -> int:
+        """The place of the choice."""
+        return self.choices.index(self.chosen)
+
+
+FieldValue = str | int | float | Menu
 
 
 class Field(ca.ChannelData):
-    """A field; only DESC can be put, and it is forgotten at the next start."""
+    """A field; some can be put, which changes nothing but what they show, until the next start."""
 
     is_writable = False
 
@@ -43,11 +68,36 @@ class _FloatField(Field, ca.ChannelDouble):
     pass
 
 
-def make_field(name: str, value: FieldValue) -> Field:
-    """Return the channel of a field; its type follows the value."""
-    classes = {str: _TextField, int: _IntField, float: _FloatField}
-    field = classes[type(value)](value=value, max_subscription_backlog=1)
-    field.is_writable = name == "DESC"
+class _MenuField(Field, ca.ChannelEnum):
+    async def auth_write(
+        self, hostname: str, username: str, data: Any, data_type: Any, metadata: Any, **kwargs: Any
+    ) -> Any:
+        """Refuse what there is not: nobody could read the field any more."""
+        del metadata, kwargs
+        if ca.AccessRights.WRITE not in self.check_access(hostname, username):
+            return ca.CAStatus.ECA_NOWTACCESS
+        try:
+            index = Choice(self.enum_strings).accept(value_sent(data, ca.native_type(data_type)))
+        except InputError:
+            return ca.CAStatus.ECA_PUTFAIL
+        await self.write(index, verify_value=False)
+        return None
+
+
+def make_field(channel: "RecordChannel", name: str) -> Field:
+    """Return the channel of a field of a record; its type follows the value.
+
+    Raises:
+        KeyError: if such a record has no such field.
+    """
+    value = field_values(channel)[name]
+    if isinstance(value, Menu):
+        field: Field = _MenuField(value=value.index, enum_strings=value.choices, max_subscription_backlog=1)
+    else:
+        classes = {str: _TextField, int: _IntField, float: _FloatField}
+        field = classes[type(value)](value=value, max_subscription_backlog=1)
+    # Screens of areaDetector set SCAN of buttons; what these do is done all the time here.
+    field.is_writable = name == "DESC" or (name == "SCAN" and channel.record.writable)
     return field
 
 
@@ -60,12 +110,14 @@ def field_values(channel: "RecordChannel") -> Mapping[str, FieldValue]:
         "DESC": record.row.doc,
         "RTYP": record.record_type,
         "STAT": status.name,
-        "SEVR": _SEVERITIES[severity],
+        "SEVR": Menu(_SEVERITIES, _SEVERITIES[severity]),
         "UDF": int(status == ca.AlarmStatus.UDF),
+        "SCAN": Menu(_SCANS, "Passive" if record.writable else "I/O Intr"),
     }
     if isinstance(kind, Float | Int):
         values |= _number_fields(channel, kind)
     if isinstance(kind, Choice):
+        values["RVAL"] = int(channel.value)
         values |= _state_fields(kind)
     if record.record_type == "waveform":
         values |= _array_fields(channel, kind)
@@ -80,6 +132,8 @@ def _number_fields(channel: Any, kind: Float | Int) -> Mapping[str, FieldValue]:
         "EGU": kind.unit,
         "HOPR": number(channel.upper_disp_limit),
         "LOPR": number(channel.lower_disp_limit),
+        "ADEL": number(0),
+        "MDEL": number(0),
     }
     for name in ("HIHI", "HIGH", "LOW", "LOLO"):
         limit = getattr(alarms, name.lower())
@@ -106,7 +160,11 @@ def _array_fields(channel: Any, kind: Any) -> Mapping[str, FieldValue]:
         if isinstance(kind, Pixels)
         else kind.ftvl
     )
-    values: dict[str, FieldValue] = {"NELM": channel.max_length, "FTVL": element, "NORD": len(channel.value)}
+    values: dict[str, FieldValue] = {
+        "NELM": channel.max_length,
+        "FTVL": Menu(_ELEMENTS, element),
+        "NORD": len(channel.value),
+    }
     if isinstance(kind, Array):
         values["EGU"] = kind.unit
     return values
