@@ -128,9 +128,10 @@ class ArrayState:
 
     def of(self, array: NDArray, *, counts: bool = True) -> "ArrayState":
         """Return the state after an array."""
+        geometry = array.geometry
         return replace(
             self,
-            geometry=array.geometry,
+            geometry=self.geometry if geometry == self.geometry else geometry,  # nothing new to look at
             unique_id=array.unique_id,
             timestamp=array.timestamp,
             published=array.published,

@@ -8,7 +8,7 @@ from archon_ioc import __version__
 from archon_ioc.errors import InputError
 from archon_ioc.exposure.operations import Operations
 from archon_ioc.exposure.state import CameraState
-from archon_ioc.plugins.ndarray import DATA_TYPES, EPICS_EPOCH, ArrayState
+from archon_ioc.plugins.ndarray import DATA_TYPES, EPICS_EPOCH, ArrayState, Geometry
 from archon_ioc.pvs.row import Array, Choice, Float, Int, Kind, Pv, Text
 
 S = TypeVar("S")
@@ -29,16 +29,19 @@ DONE_ACQUIRE, DONE_ACQUIRING = Choice(("Done", "Acquire")), Choice(("Done", "Acq
 
 
 class Once(Generic[S, R]):
-    """A function of a state whose last result is kept: many rows ask for the same."""
+    """A function of a state whose results for the last two states are kept: many rows ask for the same."""
 
     def __init__(self, function: Callable[[S], R]) -> None:
         self._function = function
-        self._last: tuple[S, R] | None = None
+        self._known: list[tuple[S, R]] = []
 
     def __call__(self, state: S) -> R:
-        if self._last is None or self._last[0] is not state:
-            self._last = state, self._function(state)
-        return self._last[1]
+        for known, result in self._known:
+            if known is state:
+                return result
+        result = self._function(state)
+        self._known = [*self._known[-1:], (state, result)]
+        return result
 
 
 def array_rows(array: Callable[[S], ArrayState], group: str = IMAGE_GROUP) -> Iterator[Pv[S, Any]]:
@@ -46,36 +49,40 @@ def array_rows(array: Callable[[S], ArrayState], group: str = IMAGE_GROUP) -> It
 
     Sizes come first: clients look at them when a counter or the pixels change.
     """
-    show = _Rows(array, group)
-    yield Pv(name="ADCoreVersion", kind=Text(), doc="ADCore release of this interface", group=group,
-             read=lambda _: ADCORE_VERSION)  # fmt: skip
-    yield Pv(name="DriverVersion", kind=Text(), doc="Version of this program", group=group, read=lambda _: __version__)
-    yield Pv(name="SDKVersion", kind=Text(), doc="Version of Python", group=group, read=lambda _: PYTHON)
-    yield from _size_rows(array, group)
-    yield show("BayerPattern", Choice(("RGGB", "GBRG", "GRBG", "BGGR")), "Order of colours, unused", lambda _: 0)
-    yield show("Codec", Text(), "Compression of the image, none", lambda _: "")
-    yield show("CompressedSize", Int("bytes"), "Size of the compressed image", lambda a: a.geometry.byte_count)
-    yield show("UniqueId", Int(), "Number of the last image", lambda a: a.unique_id)
-    yield show("TimeStamp", Float("s", 3), "Begin of its integration since 1990", lambda a: _since_1990(a.timestamp))
-    yield show("EpicsTSSec", Int("s"), "Seconds since 1990 when it was ready", lambda a: int(_since_1990(a.published)))
-    yield show("EpicsTSNsec", Int("ns"), "Nanoseconds of that", lambda a: int(a.published % 1 * 1e9))
-    yield show("ArrayRate", Float("Hz", 2), "Images per second", lambda a: a.rate)
+    rows = _Rows(array, group)
+    yield rows.always("ADCoreVersion", Text(), "ADCore release of this interface", ADCORE_VERSION)
+    yield rows.always("DriverVersion", Text(), "Version of this program", __version__)
+    yield rows.always("SDKVersion", Text(), "Version of Python", PYTHON)
+    yield from _size_rows(rows)
+    yield rows.always("BayerPattern", Choice(("RGGB", "GBRG", "GRBG", "BGGR")), "Order of colours, unused", 0)
+    yield rows.always("Codec", Text(), "Compression of the image, none", "")
+    yield rows.of_size("CompressedSize", Int("bytes"), "Size of the compressed image", lambda g: g.byte_count)
+    yield rows("UniqueId", Int(), "Number of the last image", lambda a: a.unique_id)
+    yield rows("TimeStamp", Float("s", 3), "Begin of its integration since 1990", lambda a: _since_1990(a.timestamp))
+    yield rows("EpicsTSSec", Int("s"), "Seconds since 1990 when it was ready", lambda a: int(_since_1990(a.published)))
+    yield rows("EpicsTSNsec", Int("ns"), "Nanoseconds of that", lambda a: int(a.published % 1 * 1e9))
+    yield rows("ArrayRate", Float("Hz", 2), "Images per second", lambda a: a.rate)
 
 
-def _size_rows(array: Callable[[S], ArrayState], group: str) -> Iterator[Pv[S, Any]]:
-    show = _Rows(array, group)
-    yield Pv(name="NDimensions", kind=Int(), doc="Number of dimensions, always 2", group=group, read=lambda _: 2,
-             put=lambda _o, value: require(value == 2, "an image has 2 dimensions"))  # fmt: skip
+def _size_rows(rows: "_Rows[S]") -> Iterator[Pv[S, Any]]:
+    yield rows.always("NDimensions", Int(), "Number of dimensions, always 2", 2, put=_put_dimensions)
     for rbv in (True, False):
-        yield show("Dimensions", Array(10), "Sizes, fastest first", lambda a: (*_size(a), *[0] * 8), rbv=rbv)
+        yield rows.of_size("Dimensions", Array(10), "Sizes, fastest first", lambda g: (*_size(g), *[0] * 8), rbv=rbv)
     for axis in range(10):
         for rbv in (False, True):
-            yield show(f"ArraySize{axis}", Int("px"), f"Size of dimension {axis}", _axis(axis), rbv=rbv)
+            yield rows.of_size(f"ArraySize{axis}", Int("px"), f"Size of dimension {axis}", _axis(axis), rbv=rbv)
     for axis, name in enumerate("XYZ"):
-        yield show(f"ArraySize{name}", Int("px"), f"Size of the image in {name}", _axis(axis))
-    yield show("ArraySize", Int("bytes"), "Size of the image", lambda a: a.geometry.byte_count)
-    yield Pv(name="ColorMode", kind=COLOR_MODE, doc="Mono, always", group=group, read=lambda _: 0,
-             put=lambda _o, value: require(value == 0, "an image is Mono"))  # fmt: skip
+        yield rows.of_size(f"ArraySize{name}", Int("px"), f"Size of the image in {name}", _axis(axis))
+    yield rows.of_size("ArraySize", Int("bytes"), "Size of the image", lambda g: g.byte_count)
+    yield rows.always("ColorMode", COLOR_MODE, "Mono, always", 0, put=_put_color_mode)
+
+
+def _put_dimensions(_: object, value: int) -> None:
+    require(value == 2, "an image has 2 dimensions")
+
+
+def _put_color_mode(_: object, value: int) -> None:
+    require(value == 0, "an image is Mono")
 
 
 def require(is_possible: bool, reason: str) -> None:
@@ -101,13 +108,35 @@ class _Rows(Generic[S]):
         array = self._array
         return Pv(name=name, kind=kind, doc=doc, group=self._group, read=lambda state: of(array(state)), rbv=rbv)
 
+    def of_size(
+        self, name: str, kind: Kind, doc: str, of: Callable[[Geometry], Any], *, rbv: bool = True
+    ) -> Pv[S, Any]:
+        """Return the row of something that follows from the size."""
+        array = self._array
 
-def _size(array: ArrayState) -> tuple[int, int]:
-    return array.geometry.width, array.geometry.height
+        def geometry(state: S) -> Geometry:
+            return array(state).geometry
+
+        return Pv(name=name, kind=kind, doc=doc, group=self._group, read=lambda state: of(geometry(state)), rbv=rbv,
+                  part=geometry)  # fmt: skip
+
+    def always(
+        self, name: str, kind: Kind, doc: str, value: Any, *, put: Callable[[Any, Any], None] | None = None
+    ) -> Pv[S, Any]:
+        """Return a row that shows always the same."""
+        return Pv(name=name, kind=kind, doc=doc, group=self._group, read=lambda _: value, put=put, part=never)
 
 
-def _axis(axis: int) -> Callable[[ArrayState], int]:
-    return lambda array: _size(array)[axis] if axis < 2 else 0
+def never(_: object) -> None:
+    """The part of a state of which a row speaks that shows always the same."""
+
+
+def _size(geometry: Geometry) -> tuple[int, int]:
+    return geometry.width, geometry.height
+
+
+def _axis(axis: int) -> Callable[[Geometry], int]:
+    return lambda geometry: _size(geometry)[axis] if axis < 2 else 0
 
 
 def _since_1990(seconds: float) -> float:

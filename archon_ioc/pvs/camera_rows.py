@@ -106,8 +106,12 @@ def _setting(
 
     return Pv(
         name=name, kind=kind, doc=doc, group=group, read=lambda state: getattr(state.settings, field), put=put, rbv=rbv,
-        more=more,
+        part=_settings, more=more,
     )  # fmt: skip
+
+
+def _settings(state: CameraState) -> object:
+    return state.settings
 
 
 ACQUISITION_ROWS: tuple[CameraPv, ...] = (

@@ -62,7 +62,7 @@ def _setting(name: str, kind: Kind, doc: str, of: tuple[str, Callable[[Any], Any
         await plugin.set_hdf5(**{field: convert(value) if convert else value})
 
     return Pv(name=name, kind=kind, doc=doc, group=HDF5_GROUP, read=lambda s: getattr(s.hdf5, field), put=put,
-              more=more)  # fmt: skip
+              part=lambda s: s.hdf5, more=more)  # fmt: skip
 
 
 def _dimension_rows() -> Iterator[PluginPv]:
@@ -87,7 +87,8 @@ def _one_of(name: str, kind: Kind, doc: str, of: tuple[str, int]) -> PluginPv:
         values[index] = value
         await plugin.set_hdf5(**{field: tuple(values)})
 
-    return Pv(name=name, kind=kind, doc=doc, group=HDF5_GROUP, read=lambda s: getattr(s.hdf5, field)[index], put=put)
+    return Pv(name=name, kind=kind, doc=doc, group=HDF5_GROUP, read=lambda s: getattr(s.hdf5, field)[index],
+              put=put, part=lambda s: s.hdf5)  # fmt: skip
 
 
 def _constant(name: str, value: str, doc: str) -> PluginPv:

@@ -28,7 +28,7 @@ def file_setting(
         await plugin.set_files(**{field: convert(value) if convert else value})
 
     return Pv(name=name, kind=kind, doc=doc, group=FILE_GROUP, read=lambda state: getattr(state.files, field), put=put,
-              more=more)  # fmt: skip
+              part=lambda state: state.files, more=more)  # fmt: skip
 
 
 def _place_rows() -> Iterator[PluginPv]:

@@ -14,6 +14,7 @@ from archon_ioc.pvs.array_rows import (
     IMAGE_GROUP,
     NO_YES,
     array_rows,
+    never,
     require,
 )
 from archon_ioc.pvs.pool_rows import pool_rows
@@ -44,7 +45,12 @@ def setting_row(name: str, kind: Kind, doc: str, field: str, convert: Callable[[
     def put(plugin: Plugin[Any], value: Any) -> None:
         plugin.change(**{field: convert(value) if convert else value})
 
-    return Pv(name=name, kind=kind, doc=doc, group=PLUGIN_GROUP, read=lambda s: getattr(s.settings, field), put=put)
+    return Pv(name=name, kind=kind, doc=doc, group=PLUGIN_GROUP, read=lambda s: getattr(s.settings, field), put=put,
+              part=_settings)  # fmt: skip
+
+
+def _settings(state: PluginState) -> object:
+    return state.settings
 
 
 def _array(state: PluginState) -> Any:
@@ -85,7 +91,7 @@ def _type_rows(group: str) -> Iterator[PluginPv]:
         require(value == shown, "the type of the pixels is that of the images that come in")
 
     yield Pv(name="DataType", kind=DATA_TYPE, doc="Type of the pixels", group=group,
-             read=lambda s: s.array.geometry.data_type, put=put)  # fmt: skip
+             read=lambda s: s.array.geometry.data_type, put=put, part=lambda s: s.array.geometry)  # fmt: skip
 
 
 def _queue_rows() -> Iterator[PluginPv]:
@@ -119,29 +125,32 @@ def _counter_rows(group: str) -> Iterator[PluginPv]:
 
 def _setting_rows() -> Iterator[PluginPv]:
     yield Pv(name="NDArrayPort", kind=Text(), doc="Port whose images are taken", group=PLUGIN_GROUP,
-             read=lambda s: s.settings.array_port, put=lambda plugin, value: plugin.connect(value))  # fmt: skip
+             read=lambda s: s.settings.array_port, put=lambda plugin, value: plugin.connect(value),
+             part=_settings)  # fmt: skip
     yield Pv(name="NDArrayAddress", kind=Int(low=0), doc="Kind of arrays: 0 images, 1 statistics",
              group=PLUGIN_GROUP, read=lambda s: s.settings.array_address,
-             put=lambda plugin, value: plugin.connect(plugin.state.settings.array_port, value))  # fmt: skip
+             put=lambda plugin, value: plugin.connect(plugin.state.settings.array_port, value),
+             part=_settings)  # fmt: skip
     yield setting_row("EnableCallbacks", DISABLE_ENABLE, "Whether images are taken", "enabled", bool)
     yield setting_row("BlockingCallbacks", NO_YES, "Whether the camera waits meanwhile", "blocking", bool)
     yield setting_row("ArrayCallbacks", DISABLE_ENABLE, "Whether images are given on", "array_callbacks", bool)
     yield setting_row("MinCallbackTime", Float("s", 3, 0.0), "Least time between two images", "min_callback_seconds")
     yield Pv(name="MaxArrayRate", kind=Float("Hz", 3, 0.0), doc="The same as a rate, 0 is no limit",
              group=PLUGIN_GROUP, read=lambda s: _inverse(s.settings.min_callback_seconds),
-             put=lambda plugin, value: plugin.change(min_callback_seconds=_inverse(value)))  # fmt: skip
+             put=lambda plugin, value: plugin.change(min_callback_seconds=_inverse(value)),
+             part=_settings)  # fmt: skip
     yield setting_row("MaxByteRate", Float("B/s", 3, 0.0), "Most that is given on, 0 is no limit", "max_byte_rate")
     yield setting_row("QueueSize", Int(low=1, high=10_000), "Images that may wait", "queue_size")
     yield setting_row("SortMode", Choice(("Unsorted", "Sorted")), "Unused: images are in order", "is_sorted", bool)
     yield setting_row("SortTime", Float("s", 3, 0.0), "Unused: images are in order", "sort_seconds")
     yield setting_row("SortSize", Int(low=1, high=10_000), "Unused: images are in order", "sort_size")
     yield Pv(name="SortFree", kind=Int(), doc="Unused: images are in order", group=PLUGIN_GROUP,
-             read=lambda s: s.settings.sort_size, rbv=False)  # fmt: skip
+             read=lambda s: s.settings.sort_size, rbv=False, part=_settings)  # fmt: skip
     yield Pv(name="NumThreads", kind=Int(low=1, high=1), doc="Threads of this plugin, always 1", group=PLUGIN_GROUP,
-             read=lambda _: 1, put=lambda _o, _value: None)  # fmt: skip
+             read=lambda _: 1, put=lambda _o, _value: None, part=never)  # fmt: skip
     yield _constant("MaxThreads", Int(), "Threads that are possible", 1)
     yield Pv(name="ProcessPlugin", kind=Choice(("Done", "Process")), doc="Process the last image once more",
-             group=PLUGIN_GROUP, read=lambda _: 0, put=_process, rbv=False)  # fmt: skip
+             group=PLUGIN_GROUP, read=lambda _: 0, put=_process, rbv=False, part=never)  # fmt: skip
 
 
 def _idle_rows() -> Iterator[PluginPv]:
@@ -161,12 +170,12 @@ def _idle_rows() -> Iterator[PluginPv]:
 
 
 def _constant(name: str, kind: Kind, doc: str, value: Any, *, rbv: bool = True) -> PluginPv:
-    return Pv(name=name, kind=kind, doc=doc, group=PLUGIN_GROUP, read=lambda _: value, rbv=rbv)
+    return Pv(name=name, kind=kind, doc=doc, group=PLUGIN_GROUP, read=lambda _: value, rbv=rbv, part=never)
 
 
 def _unused(name: str, kind: Kind, doc: str) -> PluginPv:
     return Pv(name=name, kind=kind, doc=doc, group=PLUGIN_GROUP, read=lambda _: 0, put=lambda _o, _value: None,
-              rbv=False)  # fmt: skip
+              rbv=False, part=never)  # fmt: skip
 
 
 def _free(state: PluginState) -> int:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from archon_ioc.plugins.feed import Feed, FeedState
 from archon_ioc.plugins.ndarray import Pool
-from archon_ioc.pvs.array_rows import IMAGE_GROUP
+from archon_ioc.pvs.array_rows import IMAGE_GROUP, never
 from archon_ioc.pvs.row import Choice, Float, Int, Kind, Pv
 
 S = TypeVar("S")
@@ -35,11 +35,11 @@ def pool_rows(
     yield show("PoolUsedBuffers", Int(), "Images in memory and in use", lambda p: p.images - p.free)
     yield show("PoolFreeBuffers", Int(), "Images that are only kept", lambda p: p.free)
     yield Pv(name="PoolPollStats", kind=Choice(("Done", "Poll")), doc="Unused: the numbers are always new", group=group,
-             read=lambda _: 0, put=lambda _o, _value: None, rbv=False)  # fmt: skip
+             read=lambda _: 0, put=lambda _o, _value: None, rbv=False, part=never)  # fmt: skip
     yield Pv(name="EmptyFreeList", kind=Choice(("Done", "Empty")), doc="Give back the memory of kept images",
-             group=group, read=lambda _: 0, put=put_empty, rbv=False)  # fmt: skip
+             group=group, read=lambda _: 0, put=put_empty, rbv=False, part=never)  # fmt: skip
     yield Pv(name="PreAllocBuffers", kind=Choice(("Done", "Allocate")), doc="Unused: memory is taken as needed",
-             group=group, read=lambda _: 0, put=lambda _o, _value: None, rbv=False)  # fmt: skip
+             group=group, read=lambda _: 0, put=lambda _o, _value: None, rbv=False, part=never)  # fmt: skip
     yield Pv(name="NumPreAllocBuffers", kind=Int(low=0), doc="Unused: memory is taken as needed", group=group,
              read=lambda state: pool(state).preallocated, put=preallocate)  # fmt: skip
 

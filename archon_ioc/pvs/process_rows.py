@@ -123,7 +123,8 @@ def _setting(
         is_switch = isinstance(kind, Choice) and len(kind.labels) == 2
         plugin.configure(**{field: convert(value) if convert else bool(value) if is_switch else value})
 
-    return Pv(name=name, kind=kind, doc=doc, group=group, read=_of_settings(field), put=put, more=more)
+    return Pv(name=name, kind=kind, doc=doc, group=group, read=_of_settings(field), put=put,
+              part=lambda s: s.process, more=more)  # fmt: skip
 
 
 def _of_settings(field: str) -> Callable[[ProcessState], Any]:

@@ -45,12 +45,19 @@ class Table(Generic[S, T]):
     target: T
     is_linked: Any = None  # Callable[[S], bool]; None: does not depend on a controller
 
-    def render(self, state: S) -> Iterator[tuple[Pv[S, T], Reading]]:
-        """Yield the reading of a state by every row but images, in the order in which they are to be posted."""
+    def render(self, state: S, before: S | None = None) -> Iterator[tuple[Pv[S, T], Reading]]:
+        """Yield the reading of a state by every row but images, in the order in which they are to be posted.
+
+        Rows that cannot show anything else than ``before`` are left out.
+        """
         linked = self.is_linked is None or self.is_linked(state)
         for row in self.rows:
-            if not isinstance(row.kind, Pixels):
-                yield row, reading(row, state, linked=linked)
+            if isinstance(row.kind, Pixels) or (before is not None and not self._is_news(row, state, before)):
+                continue
+            yield row, reading(row, state, linked=linked)
+
+    def _is_news(self, row: Pv[S, T], state: S, before: S) -> bool:
+        return (row.linked and self.is_linked is not None) or row.speaks_of(state, before)
 
 
 def reading(row: Pv[S, Any], state: S, *, linked: bool) -> Reading:

@@ -194,6 +194,7 @@ class Pv(Generic[S, T]):
     ``read`` takes the state and returns the value, None for unknown. ``put`` is a method of the target, sync or
     async; the put is complete when it returns. ``linked`` rows come from the controller: INVALID without it. An
     ``optional`` row may have nothing to show, the temperature of an empty slot for instance: NaN, and no alarm.
+    ``part`` returns that part of the state of which the row speaks: it is read again only when that is another one.
     """
 
     name: str
@@ -205,6 +206,7 @@ class Pv(Generic[S, T]):
     rbv: bool = True
     linked: bool = False
     optional: bool = False
+    part: Callable[[S], object] | None = None
     more: str = ""
 
     def __post_init__(self) -> None:
@@ -215,6 +217,13 @@ class Pv(Generic[S, T]):
             raise ValueError(f"{self.name}: low {low} is above high {high}")
         if self.put is not None and isinstance(self.kind, Array | Pixels):
             raise ValueError(f"{self.name}: arrays cannot be put")
+
+    def speaks_of(self, state: S, before: S) -> bool:
+        """Tell whether the row may show something else than before, but for its link."""
+        if self.part is None:
+            return True
+        now, then = self.part(state), self.part(before)
+        return now is not then and now != then
 
     def records(self) -> Iterator["Record[S, T]"]:
         """Yield the records of this row: the readback first, as it is to be posted first."""

@@ -144,7 +144,8 @@ def _setting(name: str, kind: Kind, doc: str, field: str, group: str, *, more: s
     async def put(plugin: StatsPlugin, value: Any) -> None:
         await plugin.configure(**{field: bool(value) if isinstance(kind, Choice) else value})
 
-    return Pv(name=name, kind=kind, doc=doc, group=group, read=lambda s: getattr(s.stats, field), put=put, more=more)
+    return Pv(name=name, kind=kind, doc=doc, group=group, read=lambda s: getattr(s.stats, field), put=put,
+              part=lambda s: s.stats, more=more)  # fmt: skip
 
 
 def _result(name: str, kind: Kind, doc: str, field: tuple[str, str], group: str) -> Iterator[PluginPv]:

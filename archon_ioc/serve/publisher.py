@@ -73,7 +73,7 @@ class Publisher:
         states = [shown.table.live.value for shown in self._shown]
         for shown, state in zip(self._shown, states, strict=True):
             if not shown.is_complete(state):
-                for row, reading in shown.table.render(state):
+                for row, reading in shown.table.render(state, shown.whole_state):
                     yield shown, row, reading
                 shown.state = state
 
@@ -93,6 +93,11 @@ class _ShownTable:
         self.state: object = self  # no state yet
         self.readings: dict[int, Reading] = {}
         self._count = sum(not isinstance(row.kind, Pixels) for row in table.rows)
+
+    @property
+    def whole_state(self) -> Any:
+        """The state that every row shows, None if there is none."""
+        return self.state if self.is_complete(self.state) and self.state is not self else None
 
     def is_complete(self, state: object) -> bool:
         """Tell whether every row shows this state."""

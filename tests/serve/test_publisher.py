@@ -185,3 +185,37 @@ async def test_arrays_are_compared_by_their_values() -> None:
         live.set(value)
         await publisher.flush()
     assert [shown.tolist() for _, shown in posted.values] == [[1.0, 2.0], [1.0, 2.5], [1.0]]
+
+
+async def test_a_row_is_read_again_when_its_part_of_the_state_is_another() -> None:
+    read: list[tuple[int, int]] = []
+
+    def second(state: tuple[int, int]) -> int:
+        read.append(state)
+        return state[1]
+
+    posted, live = Posted(), Live((1, 1))
+    own = Pv[Any, Any](name="B", kind=Int(), doc="A number", group="Test", read=second, part=lambda state: state[1])
+    shown = table("", live, own)
+    publisher = Publisher([shown], posted)
+    for state in ((1, 1), (2, 1), (2, 5), (3, 5)):
+        live.set(state)
+        await publisher.flush()
+    assert read == [(1, 1), (2, 5)]
+    assert posted.take() == [("B", 1), ("B", 5)]
+    publisher.mark(shown, own)
+    live.set((4, 5))
+    await publisher.flush()
+    assert posted.take() == [("B", 5)], "its alarm is another"
+
+
+async def test_a_row_of_a_controller_is_read_again_when_the_link_is_another() -> None:
+    posted, live = Posted(), Live((1, True))
+    own = Pv[Any, Any](
+        name="B", kind=Int(), doc="A number", group="Test", read=lambda s: s[0], part=lambda s: s[0], linked=True
+    )
+    publisher = Publisher([Table("", (own,), live, Nobody(), lambda state: state[1])], posted)
+    await publisher.flush()
+    live.set((1, False))
+    await publisher.flush()
+    assert len(posted.take()) == 2
