@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from click.testing import CliRunner, Result
 from archon_ioc.acf.file import Acf
 from archon_ioc.app import demo_acf
 from archon_ioc.cli import main
+from archon_ioc.exposure.journal import Entry, Journal, Snapshot, new_name
+from archon_ioc.exposure.settings import ExposureSettings, ShutterMode
+from archon_ioc.protocol.enums import FrameMode, SampleMode
+from archon_ioc.protocol.replies import BufferInfo, FrameStatus, SystemInfo
 from archon_ioc.sim.answers import Answer
 from archon_ioc.sim.device import SimArchon
 from archon_ioc.sim.server import SimServer
@@ -202,3 +207,32 @@ def test_read_wants_a_real_controller() -> None:
     result = call("read", "--simulate")
     assert result.exit_code == 2
     assert "nothing on its CCD" in result.output
+
+
+@pytest.mark.usefixtures("ca_environment")
+async def test_recover_closes_the_shutter_of_another_ioc_that_was_left_open(sim: SimServer, tmp_path: Path) -> None:
+    """And ends the exposure, of which nobody wanted a file."""
+    told = sim.device.handle("SYSTEM", sim.now)
+    none = BufferInfo(1, SampleMode.BITS16, False, FrameMode.TOP, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    journal = Journal(tmp_path / "state" / "journal")
+    journal.write(
+        Entry(
+            name=new_name("archon", datetime.now(UTC)),
+            noted=datetime.now(UTC),
+            controller=Snapshot(name="archon", system=dict(SystemInfo.parse(str(told)).fields), status={}),
+            before=FrameStatus(0, 0, 0, (none, none, none)),
+            seconds=1.0,
+            settings=ExposureSettings(shutter_mode=ShutterMode.EPICS_PV),
+            naming=None,
+        )
+    )
+    journal.close()
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        f"controller: {{host: 127.0.0.1, port: {sim.port}}}\nshutter: {{open_pv: NO:Open, close_pv: NO:Close}}\n"
+    )
+    result = await run("recover", "--config", str(site), folder=tmp_path)
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    assert "the shutter may be open: the shutter's PV NO:Close did not answer" in result.stderr
+    assert "Ended exposure without AutoSave of archon" in result.stderr
+    assert (await run("recover", "--config", str(site), folder=tmp_path)).stdout == "nothing is pending\n"

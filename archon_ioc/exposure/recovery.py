@@ -178,6 +178,8 @@ class Recovery:
 
     async def _stop(self, entry: Entry, unit: Unit) -> tuple[tuple[str, ...], str]:
         """End an exposure that nobody wanted in a file: its program died, and has left the controller as it was."""
+        await unit.controller.get_frame()  # so that it is known who answers
+        salvage.require_same(entry, _backplane(unit))
         if entry.name not in self._ledger.cut_short:
             await unit.controller.timing.make_safe()
         await self._ledger.forget(entry.name)

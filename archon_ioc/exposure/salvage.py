@@ -34,7 +34,7 @@ def find(entry: Entry, backplane: str, frames: FrameStatus) -> BufferInfo | None
         ReadoutError: if the controller cannot have the frame any more, and why.
         OtherControllerError: if it is another controller.
     """
-    _require_same(entry, backplane)
+    require_same(entry, backplane)
     seen = entry.frame.timestamp if entry.frame else entry.before.timer
     if frames.timer < seen:
         raise ReadoutError("the controller was restarted")
@@ -56,11 +56,16 @@ def has(entry: Entry, frame: BufferInfo, backplane: str, frames: FrameStatus) ->
     Raises:
         OtherControllerError: if it is another controller.
     """
-    _require_same(entry, backplane)
+    require_same(entry, backplane)
     return frames.timer >= frame.timestamp and frames.buffer(frame.number).is_same_frame(frame)
 
 
-def _require_same(entry: Entry, backplane: str) -> None:
+def require_same(entry: Entry, backplane: str) -> None:
+    """Refuse another controller than the one that has exposed; ``backplane`` is the serial number of its own.
+
+    Raises:
+        OtherControllerError: if it is another one.
+    """
     if backplane != entry.controller.backplane:
         # It may come back, and still have the frame.
         expected = entry.controller.backplane
