@@ -55,6 +55,7 @@ from archon_ioc.pvs.source import OwnPvs
 from archon_ioc.pvs.window_rows import WINDOW_MODE_ROWS, WINDOW_ROWS
 from archon_ioc.serve.ca import CaServer
 from archon_ioc.serve.shutter_pv import PvShutter
+from archon_ioc.serve.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from archon_ioc.serve.pva import PvaServer
@@ -97,9 +98,14 @@ class Ioc:
                 engine.create_task(self.keeping.run(), name="plugin settings")
                 async with asyncio.TaskGroup() as servers:
                     servers.create_task(self.server.run(), name="CA server")
-                    if self.pva:
-                        servers.create_task(self.pva.run(), name="PVA server")
+                    servers.create_task(self.serve_pvaccess(), name="PVA server")
                     servers.create_task(self.beat(), name="heartbeat")
+                    servers.create_task(self._report(), name="watchdog")
+
+    async def serve_pvaccess(self) -> None:
+        """Serve PVAccess until cancelled, if it is wanted."""
+        if self.pva:
+            await self.pva.run()
 
     async def beat(self) -> None:
         """Count seconds, until cancelled."""
@@ -112,6 +118,9 @@ class Ioc:
                 )
             )
             await asyncio.sleep(1.0)
+
+    async def _report(self) -> None:
+        await Watchdog(f"{self.site.prefix}HEARTBEAT").run(await self.server.started())
 
 
 def join(site: SiteConfig) -> Ioc:
