@@ -70,9 +70,11 @@ class CaServer:
         """The TCP port that is served; 0 before `started`."""
         return int(self._context.port or 0)
 
-    async def started(self) -> None:
-        """Wait until clients can find the records."""
+    async def started(self) -> tuple[str, int]:
+        """Wait until clients can find the records; return where this program itself can."""
         await self._listening.wait()
+        host = self._context.interfaces[0]
+        return ("127.0.0.1" if host == "0.0.0.0" else host), self.port
 
     async def flush(self) -> None:
         """Show all that the states say now; it is on its way to the clients when this returns."""
