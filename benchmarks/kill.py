@@ -194,7 +194,9 @@ async def _expose(site: dict[str, Any], phase: "Synchronized[int]", images: "Syn
 
     async def show() -> None:
         async for state in camera.live.watch():
-            now = Phase.SAVING if state.file.writing else state.phase  # while the next one is exposed
+            is_fetching = any(unit.fetch for unit in state.controllers)
+            background = Phase.SAVING if state.file.writing else Phase.FETCHING if is_fetching else None
+            now = background or state.phase  # while the next one is exposed
             phase.value = PHASES.index(now) if now in PHASES else -1
             images.value = state.images_done
 

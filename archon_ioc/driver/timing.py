@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from archon_ioc.acf.estimate import Duration, ReadoutTimes, estimate_flush
 from archon_ioc.config import ScriptConfig
@@ -27,6 +28,9 @@ _PROGRESS_PERIOD = 0.1
 _LARGEST_IMAGE = 768 << 20  # bytes: a frame buffer with BIGBUF (manual, FRAME)
 
 
+Note = Callable[[FrameStatus], Coroutine[Any, Any, None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Integration:
     """One integration: its time in seconds, whether the script reads out by itself, whether TRIGIN starts it."""
@@ -44,7 +48,8 @@ class Timing:
         self.names = names
         """Those of the script's parameters, and what it may be told."""
         self._memory = FrameMemory()
-        self._fetching = asyncio.Lock()  # LOCK of a second fetch would take that of the first away
+        self.between_fetches = asyncio.Lock()  # LOCK of a second fetch would take that of the first away
+        """To be held while what is said must not wait for a fetch."""
         self.auto_flush: bool | None = None
         """Whether the CCD is cleared while idle; None: as the configuration has it."""
 
@@ -85,14 +90,26 @@ class Timing:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def prepare(self, integration: Integration) -> FrameStatus:
+    async def prepare(self, integration: Integration, note: Note | None = None) -> FrameStatus:
         """Hold the cores with everything set for an exposure, and return the buffers as they are before it.
+
+        ``note`` is told these as soon as they are known, while the parameters are still on their way.
 
         Raises:
             StateError: if the script cannot do it.
             InputError: if the integration time is out of range.
             LinkError: if the link is not UP or breaks.
         """
+        values = self._values(integration)
+        await self._keeper.request(commands.hold_timing())
+        before = await self._keeper.refresh_frames()
+        works = [self.set_parameters(values), *([note(before)] if note else [])]
+        for outcome in await asyncio.gather(*works, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return before
+
+    def _values(self, integration: Integration) -> dict[str, int]:
         script = self.script()
         values = script.quiet()
         if script.auto_flush:
@@ -109,9 +126,7 @@ class Timing:
             raise StateError("the configuration does not listen to Trigger In: TRIGINENABLE is 0")
         values |= script.times(integration.seconds)
         values[script.exposures] = int(not integration.triggered)
-        await self._keeper.request(commands.hold_timing())
-        await self.set_parameters(values)
-        return await self._keeper.refresh_frames()
+        return values
 
     async def begin(self, *, triggered: bool = False) -> None:
         """Let the prepared cores run: the exposure starts now, or with the next pulse on Trigger In.
@@ -318,7 +333,7 @@ class Timing:
         if not 0 < info.image_bytes <= _LARGEST_IMAGE:
             raise ReadoutError(f"frame {info.frame} has {info.width} x {info.height} pixels")
         command = commands.fetch(info.base, info.image_blocks)
-        async with self._fetching:
+        async with self.between_fetches:
             started = time.monotonic()
             pixels = self._memory.lend(info.image_blocks * BLOCK_SIZE)
             try:

@@ -55,10 +55,13 @@ class Ledger:
         return [entry for entry in self._journal.entries if entry.name not in running]
 
     def follow(self, account: "Account") -> None:
-        """Know of an image that is being taken, as long as it has entries."""
-        self._accounts = [other for other in self._accounts if other is not account]
-        if account.entries:
+        """Know of an image that is being taken."""
+        if not any(other is account for other in self._accounts):
             self._accounts.append(account)
+
+    def unfollow(self, account: "Account") -> None:
+        """The image is on the disk, or is not taken any more."""
+        self._accounts = [other for other in self._accounts if other is not account]
 
     async def close(self, error: BaseException | None = None, stopped: Collection[str] = ()) -> None:
         """End all images that are being taken, after an error when everything that can be was stopped.
@@ -68,13 +71,15 @@ class Ledger:
         """
         is_aborted = isinstance(error, asyncio.CancelledError) and not self.is_ending
 
-        def is_unwanted(entry: Entry, files: FileSet) -> bool:
-            if error is None or (is_aborted and not files.has_image_of(entry.controller.name)):
+        def is_unwanted(entry: Entry, account: Account) -> bool:
+            name = entry.controller.name
+            is_kept = account.files.has_image_of(name) or name in account.deferred
+            if error is None or (is_aborted and not is_kept):
                 return True
             return entry.frame is None and not entry.earlier and entry.controller.name in stopped
 
         for account in [account for account in self._accounts if error is not None or not account.is_waiting]:
-            unwanted = [entry for entry in account.entries if is_unwanted(entry, account.files)]
+            unwanted = [entry for entry in account.entries if is_unwanted(entry, account)]
             for entry in await account.close(unwanted):
                 self._leave_behind(entry, account.files)
         self._show_pending()
@@ -191,6 +196,8 @@ class Account:
         self.files = files
         self.is_waiting = False
         """The charge stays on the CCD when its acquisition is over."""
+        self.deferred: set[str] = set()
+        """The controllers whose frame is still to be fetched though the next exposure has begun."""
         self.settings = settings
         """How the image is taken."""
         self._ledger = ledger
@@ -202,24 +209,25 @@ class Account:
         """What is not on the disk yet."""
         return tuple(self._entries.values())
 
-    async def begin(self, units: Sequence[Unit], seconds: float) -> None:
-        """Write what is to be exposed, when the timing cores are held for it; also for each shot of a sum.
+    async def reserve(self) -> Naming | None:
+        """Return what the files of the image will be called, None where there will be none."""
+        self._ledger.follow(self)
+        filing = self._ledger.filing
+        return await filing.reserve(self.files) if filing.is_filing else None
+
+    async def begin(self, unit: Unit, seconds: float) -> None:
+        """Write what a controller is to expose, when its timing cores are held for it; also for each shot of a sum.
 
         Raises:
             StateError: if the exposure would overwrite a frame that is pending.
         """
-        for unit in units:
-            self._refuse_overwriting(unit)
-        filing = self._ledger.filing
-        naming = await filing.reserve(self.files) if filing.is_filing else None
+        self._refuse_overwriting(unit)
         noted = datetime.now(UTC)
-        for unit in units:
-            entry = self._entry(unit, seconds, noted, naming)
-            self._entries[unit.name] = entry  # before it can be on the disk: it is not pending
-            self._ledger.follow(self)
-            self.files.settle[unit.name] = partial(self._settle, entry.name, unit.name)
-            if not await self._ledger.write(entry, unit.state.acf):
-                del self._entries[unit.name], self.files.settle[unit.name]
+        entry = self._entry(unit, seconds, noted, await self.reserve())
+        self._entries[unit.name] = entry  # before it can be on the disk: it is not pending
+        self.files.settle[unit.name] = partial(self._settle, entry.name, unit.name)
+        if not await self._ledger.write(entry, unit.state.acf):
+            del self._entries[unit.name], self.files.settle[unit.name]
 
     def _refuse_overwriting(self, unit: Unit) -> None:
         own = [entry for entry in self._ledger.pending if entry.controller.name == unit.name]
@@ -252,6 +260,15 @@ class Account:
             entry = replace(entry, controller=Snapshot.of(unit.state), frame=frame, moments=moment)
             self._entries[unit.name] = entry
             await self._ledger.write(entry)
+
+    def defer(self, unit: Unit) -> bool:
+        """Let the frame of a controller be fetched later, and return whether that is safe: a crash cannot lose it."""
+        entry = self._entries.get(unit.name)
+        frames = unit.state.frames
+        if entry is None or entry.frame is None or frames is None or not salvage.survives(entry.frame, frames):
+            return False
+        self.deferred.add(unit.name)
+        return True
 
     @property
     def is_held(self) -> bool:
@@ -298,14 +315,15 @@ class Account:
         left = [entry for entry in self.entries if entry not in unwanted]
         for entry in unwanted:
             await self._ledger.forget(entry.name)
-        if unwanted and not left and not self.files.names:
+        if not left and not self.files.names and (unwanted or not self.files.exposures):
             await self._ledger.filing.give_back(self.files)
         self._entries.clear()
-        self._ledger.follow(self)
+        self._ledger.unfollow(self)
         return left
 
     async def _settle(self, entry: str, controller: str) -> None:
         """The files of a controller are on the disk."""
         await self._ledger.forget(entry)
         self._entries.pop(controller, None)
-        self._ledger.follow(self)
+        if not self._entries:
+            self._ledger.unfollow(self)

@@ -34,7 +34,7 @@ class Resumption:
         held = self._held
         for entry in held:
             try:
-                if entry.noted != held[-1].noted:
+                if entry.naming != held[-1].naming:
                     raise ReadoutError("there was a later exposure")
                 await _require_untouched(entry, self._units[entry.controller.name])
                 left.append(entry)

@@ -116,9 +116,17 @@ def moments(entry: Entry, frame: BufferInfo) -> Moments:
 
 def in_danger(entries: Iterable[Entry], frames: FrameStatus) -> Entry | None:
     """Return the exposure whose frame the next one would overwrite, None if there is none."""
-    number = frames.write_buffer % _buffers_in_use(frames) + 1
-    now = frames.buffer(number)
+    now = _next(frames)
     return next((entry for entry in entries if any(now.is_same_frame(frame) for frame in _frames(entry))), None)
+
+
+def survives(frame: BufferInfo, frames: FrameStatus) -> bool:
+    """Return whether the next exposure leaves a frame alone."""
+    return frames.buffer(frame.number).is_same_frame(frame) and not _next(frames).is_same_frame(frame)
+
+
+def _next(frames: FrameStatus) -> BufferInfo:
+    return frames.buffer(frames.write_buffer % _buffers_in_use(frames) + 1)
 
 
 def _frames(entry: Entry) -> list[BufferInfo]:

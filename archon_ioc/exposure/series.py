@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,7 @@ from archon_ioc.exposure.state import CameraState, ImageState, enter, update
 from archon_ioc.exposure.unit import Unit
 from archon_ioc.image.quicklook import Amplifier
 from archon_ioc.live import Live
-from archon_ioc.protocol.replies import Frame
+from archon_ioc.protocol.replies import BufferInfo
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +143,7 @@ class Series:
         self._unfiled.clear()
         try:
             await work
+            self._shots.begun.set()  # nothing more will be
             await self._backlog.empty()
             await self._hooking.settled()
             if settings.array_callbacks:
@@ -151,6 +153,7 @@ class Series:
             enter(self._live, Phase.ABORTING)
             await self._shots.stop()
             self.at_rest.set()
+            self._shots.begun.set()
             try:
                 await self._save_all_the_same(error)
             finally:
@@ -177,8 +180,10 @@ class Series:
         taken = 0
         while not self._shots.is_ending and (settings.images is None or taken < settings.images):
             began = loop.time()
-            await self._expose(self._new_image(settings.of_image(taken)))
+            image = self._new_image(settings.of_image(taken))
             taken += 1
+            image.next_due = began + settings.period if taken != settings.images else math.inf
+            await self._expose(image)
             if self._backlog.has_failed:
                 return
             if settings.array_callbacks:
@@ -235,16 +240,41 @@ class Series:
                 await self._save_rest(image, number)
                 return
 
-    async def _collected(self, image: "_Image", unit: Unit, frame: Frame, moments: Moments) -> None:
+    async def _collected(self, image: "_Image", unit: Unit, info: BufferInfo, moments: Moments) -> None:
         """Add a frame of one controller to its part of the image, which is handed on when it is whole."""
+        if self._can_wait(image, unit):
+            await self._fetch_later(image, unit, info, moments)
+            return
         part = image.parts[unit.name]
-        await part.add(frame, moments)
+        await part.add(await unit.fetch(info), moments)
         update(self._live, exposures_done=min(part.count for part in image.parts.values()))
         powered = unit.has_power
         if part.count == image.settings.num_exposures or not powered:
             await self._save(image, unit)
         if not powered:
             raise ReadoutError("the CCD power failed during the exposure")
+
+    def _can_wait(self, image: "_Image", unit: Unit) -> bool:
+        """Whether the next exposure can be begun before the frame of a controller is fetched."""
+        is_followed = image.next_due <= asyncio.get_running_loop().time() and not self._shots.is_ending
+        is_simple = image.settings.num_exposures == 1 and self._hooking.hooks.pre_expose is None
+        is_ready = is_followed and is_simple and unit.has_power and self._shots.lets_time(image.settings)
+        return is_ready and image.account.defer(unit)
+
+    async def _fetch_later(self, image: "_Image", unit: Unit, info: BufferInfo, moments: Moments) -> None:
+        """Save a frame when the next exposure has begun, with what is known of it now."""
+        self._shots.reach(unit, Phase.SAVING)
+        deferred = image.account.deferred
+        update(self._live, exposures_done=int(len(deferred) == len(image.parts)))
+        begun, cards, state = self._shots.begun, self._attributes.cards(), self._state.alone(unit.name)
+
+        async def fetch() -> None:
+            await begun.wait()
+            part = image.parts[unit.name]
+            await part.add(await unit.fetch(info), moments)
+            await self._hand_out(image, unit, part.hand_out(cards, powered=True), state)
+
+        await self._backlog.put(unit.name, fetch())
 
     async def _save_rest(self, image: "_Image", number: int) -> None:
         """Save the sums of those that did not fail in exposure ``number`` of several."""
@@ -307,6 +337,7 @@ class _Image:
     files: FileSet
     account: Account
     quick_looks: dict[str, tuple[Amplifier, ...]] = field(init=False)
+    next_due: float = math.inf  # when the next one may begin, by the clock of the loop
 
     @property
     def parts(self) -> dict[str, Part]:

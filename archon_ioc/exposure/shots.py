@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from archon_ioc.acf.file import Acf
@@ -19,15 +20,15 @@ from archon_ioc.exposure.state import CameraState, enter
 from archon_ioc.exposure.together import side_by_side, together
 from archon_ioc.exposure.unit import Unit
 from archon_ioc.live import Live
-from archon_ioc.protocol.replies import Frame
+from archon_ioc.protocol.replies import BufferInfo
 
 log = logging.getLogger(__name__)
 
 _COURSE = (Phase.READING, Phase.FETCHING, Phase.SAVING)
 
 T = TypeVar("T")
-Collected = Callable[[Unit, Frame, Moments], Awaitable[None]]
-"""Is given each frame as soon as it is there. Its errors are those of the controller."""
+Collected = Callable[[Unit, BufferInfo, Moments], Awaitable[None]]
+"""Is told of each frame as soon as it is whole, to fetch it. Its errors are those of the controller."""
 
 
 class Shots:
@@ -57,6 +58,8 @@ class Shots:
         self._is_wired = sync == "hardware" and len(units) > 1
         self.light = Light(units, shutter, live, is_wired=self._is_wired)
         """What is collected now; it can be paused."""
+        self.begun = asyncio.Event()
+        """Set when the next exposure has begun; there is another one then."""
         self._stages: dict[str, Phase] = {}  # where each controller is that has not failed
 
     @property
@@ -111,9 +114,12 @@ class Shots:
         await self._each(lambda unit: unit.require_power())
         await self._shutter.prepare(settings)
         integration = self.light.integration(settings)
-        await self._each(lambda unit: unit.prepare(integration))
-        await account.begin(self.units, self.light.seconds(settings))
+        seconds = self.light.seconds(settings)
+        prepared = self._each(lambda unit: unit.prepare(integration, partial(account.begin, unit, seconds)))
+        await side_by_side(prepared, account.reserve())
         await self.light.begin(integration)
+        self.begun.set()
+        self.begun = asyncio.Event()
         enter(self._live, Phase.INTEGRATING)
         async with self.hooking.during_exposure(self.hooking.call(settings, account.files)):
             done = await self.light.collect(settings, integration, account)
@@ -140,6 +146,11 @@ class Shots:
             await self._each(
                 lambda unit: self._finish(unit, replace(done, waits=unit.name in waiting), account, collected)
             )
+
+    def lets_time(self, settings: ExposureSettings) -> bool:
+        """Whether nothing hurries that is said to a controller when an exposure was begun: its script does all."""
+        integration = self.light.integration(settings)
+        return integration.readout and not integration.triggered and not self._is_wired
 
     @property
     def is_ending(self) -> bool:
@@ -213,7 +224,7 @@ class Shots:
             moment = done.moments(unit, info)
             await side_by_side(account.read_out(unit, info, moment), unit.rest())
             self.reach(unit, Phase.FETCHING)
-            await collected(unit, await unit.fetch(info), moment)
+            await collected(unit, info, moment)
         except BaseException as error:
             del self._stages[unit.name]  # the others go on
             self._show_stage()

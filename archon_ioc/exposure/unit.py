@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.driver.controller import ArchonController
@@ -41,6 +42,8 @@ class Unit:
         self._unsafe = False  # … and could not be told to stop
         self._problem = ""
         self._fetching = False
+        self._is_hasty = False
+        self._is_relinking = False  # by us, and the script may have to be stopped then
         self._lost = ""  # why it does not have what another life of the program left on the CCD
         self._looked_at = -math.inf  # when STATUS was read for its power, by the loop's clock
 
@@ -122,14 +125,22 @@ class Unit:
             await self.controller.timing.until_up()  # a new link begins with STATUS
         self._looked_at = asyncio.get_running_loop().time()
 
-    async def prepare(self, integration: Integration) -> None:
-        """Hold the cores with everything set for an exposure.
+    async def prepare(
+        self, integration: Integration, note: Callable[[], Coroutine[Any, Any, None]] | None = None
+    ) -> None:
+        """Hold the cores with everything set for an exposure; ``note`` is called as soon as `start` is known.
 
         Raises:
             ArchonError: if that is not possible.
         """
+
+        async def known(before: FrameStatus) -> None:
+            self._before = before
+            if note:
+                await note()
+
         self._running, self._lost = True, ""
-        self._before = await self.controller.timing.prepare(integration)
+        await self.controller.timing.prepare(integration, known)
 
     async def patiently(self, work: Callable[[], Awaitable[object]], latest: float = math.inf) -> bool:
         """Do what must be done between integration and readout, or during them; a lost link is waited for.
@@ -143,11 +154,12 @@ class Unit:
         timing, loop = self.controller.timing, asyncio.get_running_loop()
         while True:
             await timing.until_up()
-            if loop.time() >= latest:
-                return False
             try:
-                await self._require_same_life()
-                await work()
+                async with timing.between_fetches:
+                    if loop.time() >= latest:
+                        return False
+                    await self._require_same_life()
+                    await work()
             except LinkError as error:
                 log.warning("%s: the link is lost during an exposure: %s", self.name, error)
             else:
@@ -201,6 +213,7 @@ class Unit:
         Raises:
             ArchonError: if the frame is gone, or the link is lost again and again.
         """
+        self._require_time()
         self._fetching = True
         try:
             for attempt in range(1, _FETCH_TRIES):
@@ -208,10 +221,15 @@ class Unit:
                     return await self.controller.timing.fetch(info)
                 except LinkError as error:
                     log.warning("%s: fetch %d failed: %s", self.name, attempt, error)
+                    self._require_time()
                     await self.controller.timing.until_up()
             return await self.controller.timing.fetch(info)
         finally:
             self._fetching = False
+
+    def _require_time(self) -> None:
+        if self._is_hasty:
+            raise LinkError("the program stops; the frame is left in the controller")
 
     async def stop(self) -> bool:
         """Stop the script if it does something for us, and return whether that was so and worked.
@@ -223,6 +241,8 @@ class Unit:
         self._unsafe = True
         try:
             async with self._patience.limit(_STOP_SECONDS):
+                if self._is_relinking:
+                    await self.controller.timing.until_up()
                 await self.controller.timing.make_safe()
         except (LinkError, RejectedError, StateError) as error:
             self._complain(str(error))
@@ -235,8 +255,10 @@ class Unit:
 
     def hurry(self) -> None:
         """The program stops: what is left to be done may take 2 s."""
+        self._is_hasty = True
         self._patience.shorten(_HASTY)
         if self._fetching:
+            self._is_relinking = True
             self.controller.reconnect()  # a fetch may take longer than a stop
 
     def _complain(self, reason: str) -> None:

@@ -9,7 +9,7 @@ from archon_ioc.errors import ReadoutError, StateError
 from archon_ioc.exposure.files import Naming
 from archon_ioc.exposure.journal import Entry, Snapshot
 from archon_ioc.exposure.moments import Moments
-from archon_ioc.exposure.salvage import find, has, in_danger, moments, seconds_left
+from archon_ioc.exposure.salvage import find, has, in_danger, moments, seconds_left, survives
 from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.protocol.enums import FrameMode, SampleMode
 from archon_ioc.protocol.replies import BufferInfo, FrameStatus
@@ -184,3 +184,11 @@ def test_with_two_buffers_the_first_comes_after_the_second() -> None:
 def test_what_is_gone_is_in_no_danger() -> None:
     other = status(90 * SECOND, BEFORE.buffers[0], buffer(2, 8, 88 * SECOND), BEFORE.buffers[2], writing=1)
     assert in_danger([replace(ENTRY, frame=FRESH), ENTRY], other) is None
+
+
+def test_a_frame_survives_the_next_exposure_unless_its_buffer_is_the_next() -> None:
+    newest, older = buffer(3, 9, 80 * SECOND), buffer(1, 7, 60 * SECOND)
+    frames = replace(status(90 * SECOND, older, buffer(2, 8, 70 * SECOND), newest), write_buffer=3)
+    assert survives(newest, frames)
+    assert not survives(older, frames), "it is overwritten next"
+    assert not survives(replace(newest, frame=6), frames), "it is gone already"

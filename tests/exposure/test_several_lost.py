@@ -158,8 +158,8 @@ async def test_an_abort_stops_the_others_without_waiting_for_the_disk_of_one(
 ) -> None:
     async with groups() as group:
         blue, red = group.boxes.values()
-        client = group.start(seconds=0.01, image_mode=ImageMode.MULTIPLE, num_images=3)
-        await group.until(lambda state: state.images_done == 1 and state.phase is Phase.INTEGRATING)
+        client = group.start(seconds=0.01, image_mode=ImageMode.MULTIPLE, num_images=2)
+        await group.until(lambda _: red.device.commands.count("RELEASETIMING") == 2)
         red.device.handle("FASTLOADPARAM LinePause 500000", red.clock.now)
         await group.until(lambda _: blue.device.commands.count("LOCK0") == 2)
         assert group.state.phase is Phase.READING, "red is still read out"
