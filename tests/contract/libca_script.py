@@ -1,14 +1,16 @@
 """A client with EPICS base's own library, libca, through pyepics. Calls in, JSON out."""
 
+import hashlib
 import sys
+from pathlib import Path
 from typing import Any
 
 import epics
 import libca_client
-from answering import answer
+from answering import answer, run_page
 from libca_client import ca, put_status, seen, wait_for, watch
 
-PREFIX = sys.argv[1]
+PREFIX, FOLDER = sys.argv[1], Path(sys.argv[2])
 
 done: dict[str, list[int]] = {}
 """Status of the puts that ``start`` began, by name."""
@@ -110,6 +112,13 @@ def events() -> list[list[Any]]:
     told = [[kind, name.removeprefix(PREFIX), *rest] for kind, name, *rest in seen]
     seen.clear()
     return told
+
+
+def page() -> dict[str, Any]:
+    """Execute the page for users of pyepics; return what it defines."""
+    names = run_page("pyepics.md", str(FOLDER))
+    image = hashlib.sha256(names["image"].astype("<u2").tobytes()).hexdigest()
+    return {"image": image, **{name: names[name] for name in ("file", "series", "states")}}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import tifffile
 from aioca import DBR_CHAR_STR, caput
-from answering import answer
+from answering import answer, run_page
 from astropy.io import fits
 from bluesky import RunEngine
 from bluesky import preprocessors as bpp
@@ -213,6 +213,14 @@ def aborted(kind: str) -> dict[str, Any]:
 def digest(frame: Any) -> str:
     """Return what tells one image from another."""
     return hashlib.sha256(np.ascontiguousarray(frame, "<u2").tobytes()).hexdigest()
+
+
+def page() -> list[dict[str, Any]]:
+    """Execute the page for users of ophyd-async; return what the documents of its two runs say."""
+    names = run_page("ophyd-async.md", str(FOLDER / "page"))
+    documents = names["documents"]
+    second = [name for name, _ in documents].index("start", 1)
+    return [read_back(documents[:second]), read_back(documents[second:])]
 
 
 if __name__ == "__main__":

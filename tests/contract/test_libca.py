@@ -1,8 +1,13 @@
 """EPICS base's client library against the whole program: every record, and puts that complete when they are done."""
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
+from astropy.io import fits
 
 from .conftest import SHAPE
 from .test_adcore import TEMPLATES, golden, ours
@@ -170,3 +175,12 @@ def test_capture_completes_at_the_end_of_the_capture(script: Any, ioc: Any, came
     assert told.index(("HDF1:Capture_RBV", 1)) < told.index(("HDF1:NumCaptured_RBV", 1))
     assert [value for name, value in told if name == "HDF1:NumCaptured_RBV"][-2:] == [1, 2]
     assert script("get('HDF1:FullFileName_RBV', as_string=True)").startswith(folder)
+
+
+def test_the_page_for_users(script: Any, ioc: Any, camera: None) -> None:
+    found = script("page()")
+    first, *_ = [path for path in sorted((ioc.folder / "fits").glob("*.fits")) if path.name == Path(found["file"]).name]
+    assert found["image"] == hashlib.sha256(np.ascontiguousarray(fits.getdata(first), "<u2").tobytes()).hexdigest()
+    with h5py.File(found["series"]) as file:
+        assert file["/entry/data/data"].shape == (5, *SHAPE)
+    assert found["states"][-1] == "Idle"

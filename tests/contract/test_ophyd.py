@@ -25,9 +25,7 @@ OLD = {"TSControl", "TSAcquiring", "TSCurrentPoint", "TSNumPoints", "TSRead"}
 
 
 @pytest.mark.parametrize("newest", [False, True], ids=["plain", "V34"])
-@pytest.mark.parametrize(
-    "suffix", ["cam1:", "image1:", "image2:", "ROI1:", "Stats1:", "Proc1:", "Pva1:", "HDF1:", "TIFF1:"]
-)
+@pytest.mark.parametrize("suffix", PARTS)
 def test_what_ophyd_knows_is_there(script: Any, suffix: str, newest: bool) -> None:
     lost = {name.rpartition(":")[2] for name in script(f"unconnected({suffix!r}, {newest})")}
     assert lost - LINKS - (set() if newest else OLD) == set()
@@ -83,6 +81,11 @@ def test_an_abort_ends_a_long_exposure_and_the_next_count_works(script: Any, kin
     assert found["state"] in ("Aborted", "Idle")
     assert script(f"settings({kind!r})") == before
     assert script(f"count({kind!r}, 1)")["exit"] == "success"
+
+
+def test_the_page_for_users(script: Any, ioc: Any) -> None:
+    (ioc.folder / "page").mkdir()
+    assert script("page()")["frames"] == [digest(path) for path in files(ioc)[-3:]]
 
 
 @pytest.mark.slow

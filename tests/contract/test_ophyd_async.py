@@ -86,6 +86,14 @@ def test_an_abort_ends_a_long_exposure_and_the_next_run_works(script: Any, kind:
     assert script(f"count({kind!r}, 1)")["announced"] == 1
 
 
+def test_the_page_for_users(script: Any, ioc: Any) -> None:
+    (ioc.folder / "page").mkdir()
+    steps, flight = script("page()")
+    assert (steps["exit"], steps["announced"], len(steps["frames"])) == ("success", 3, 3)
+    assert (flight["exit"], flight["announced"], len(flight["frames"])) == ("success", 20, 20)
+    assert steps["frames"] + flight["frames"] == [digest(path) for path in taken(ioc)[-23:]]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("kind", ["hdf", "tiff", "fits"])
