@@ -102,9 +102,7 @@ class Camera:
 
     async def run(self) -> None:
         """Follow the controller and keep the settings, until cancelled; then stop what is running."""
-        await self.filing.load_number()
-        await self.filing.look_at_path()
-        await self.filing.show_next()
+        await self.filing.start()
         await self.attributes.load()
         await self.user_cards.load()
         try:

@@ -99,10 +99,15 @@ class Filing:
             await self._keep_number(wanted.number)
         if {"path", "create_directory", "date_folder"} & set(changes):
             await self.look_at_path()
-        await self.show_next()
+        await self._show_next()
 
-    async def load_number(self) -> None:
-        """Show the number that is kept; programs that share its folder share it."""
+    async def start(self) -> None:
+        """Show where files go, and the number that is kept; programs that share its folder share it."""
+        await self._load_number()
+        await self.look_at_path()
+        await self._show_next()
+
+    async def _load_number(self) -> None:
         try:
             number = await asyncio.to_thread(self._numbers.read)
         except SaveError as error:
@@ -111,7 +116,7 @@ class Filing:
         if number is not None:
             self._set(replace(self.settings, number=min(number, LARGEST_NUMBER)))
 
-    async def show_next(self) -> None:
+    async def _show_next(self) -> None:
         """Show what the next file will be called, the first of several."""
         naming = self._naming()
         try:
@@ -312,7 +317,7 @@ class Filing:
         self._show(error=bool(files.problem), full_name=written[0] if written else "", filed=filed)
         if len(files.names) == len(self._site.units):
             self.captures.filed(files, self.settings.num_capture)
-        await self.show_next()
+        await self._show_next()
 
     async def _save(self, files: FileSet, naming: Naming, exposure: Exposure) -> None:
         facts = replace(exposure.facts, number=naming.number)
