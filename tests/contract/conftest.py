@@ -102,11 +102,13 @@ def ioc(simulator: int, environment: dict[str, str], tmp_path_factory: pytest.Te
         stdout=subprocess.PIPE, stderr=log,
     ) as process:  # fmt: skip
         assert process.stdout is not None
-        line_with(process.stdout, "Ctrl-C")
-        yield Ioc(folder, process)
-        process.terminate()
-        process.stdout.read()
-        assert process.wait() == 0
+        try:
+            line_with(process.stdout, "Ctrl-C")
+            yield Ioc(folder, process)
+            process.terminate()
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
     print((folder / "ioc.log").read_text())
 
 
@@ -141,10 +143,10 @@ def client(name: str, ioc: Ioc, environment: dict[str, str], python: str = sys.e
         [python, HERE / name, PREFIX, ioc.folder], text=True, env=environment | own, cwd=ioc.folder,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
     ) as process:  # fmt: skip
-        yield Script(process)
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait()
+        try:
+            yield Script(process)
+        finally:
+            process.kill()  # it has nothing to finish, and it may hang
     print(log_file.read_text())
 
 

@@ -194,7 +194,7 @@ def aborted(kind: str) -> dict[str, Any]:
     async def pause_when_exposing() -> None:
         async for state in observe_value(ccd.driver.detector_state):
             if state == adcore.ADState.ACQUIRE:
-                engine.request_pause()
+                await asyncio.to_thread(engine.request_pause)
                 return
 
     def watch(name: str, document: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,8 @@ def interrupted(kind: str, points: int, after: int) -> dict[str, Any]:
     def watch(name: str, document: dict[str, Any]) -> None:
         documents.append((name, document))
         if name == "event" and document["seq_num"] == after:
-            engine.request_pause(defer=True)
+            # Documents are made in the engine's own thread, which must not wait for itself.
+            threading.Thread(target=engine.request_pause, args=(True,)).start()
 
     try:
         engine(bp.count([ccd], num=points), watch)
