@@ -14,7 +14,7 @@ from archon_ioc.pvs.row import Pixels, Pv
 PACE = 0.03
 """Seconds between two looks at states that change all the time; the end of a put is shown at once."""
 TURN = 0.002
-"""Seconds of posting after which other work gets its turn."""
+"""Seconds of posting, as the processor counts them, after which other work gets its turn."""
 
 
 class Post(Protocol):
@@ -56,12 +56,12 @@ class Publisher:
         """Show all that is true now; it is in the queues of the clients when this returns."""
         async with self._lock:  # an older state must not be posted after a newer one
             timestamp = time.time()
-            turn_ends = time.monotonic() + TURN
+            turn_ends = time.thread_time() + TURN
             for shown, row, reading in self._readings():
                 await self._show(shown, row, reading, timestamp)
-                if time.monotonic() > turn_ends:
+                if time.thread_time() > turn_ends:
                     await asyncio.sleep(0)
-                    turn_ends = time.monotonic() + TURN
+                    turn_ends = time.thread_time() + TURN
 
     def mark(self, table: Table[Any, Any], row: Pv[Any, Any]) -> None:
         """Let the next pass post a row though its value is the same: its record has another alarm."""
