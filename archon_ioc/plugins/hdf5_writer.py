@@ -23,9 +23,10 @@ from archon_ioc.plugins.open_file import Opening
 
 HDF5_VERSION: str = h5py.version.hdf5_version
 _LARGEST_CHUNK = 1 << 32
-_SPARE_BYTES = 4 << 20
-"""What is reserved on the disk beyond the next image, for all that HDF5 itself writes."""
-_STEP_BYTES = 16 << 20
+_SPARE_BYTES = 1 << 20
+_COLUMN_BYTES = 1 << 17
+"""What is reserved on the disk beyond the next image, for HDF5 itself and for the values of each attribute."""
+_STEP_IMAGES, _STEP_BYTES = 8, 16 << 20
 _NO_RESERVING = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _PERFORMANCE = "/entry/instrument/performance"
 
@@ -84,7 +85,7 @@ class Hdf5Writer:
         began = time.monotonic()
         place = self._place(array)
         with _failing(self._opening.name):
-            self._reserve(max(self._chunk_bytes, array.pixels.nbytes))
+            self._reserve(max(self._chunk_bytes, array.pixels.nbytes), len(array.attributes))
             if self.count == 0:
                 self._begin(array)
             self._put(array.pixels, place)
@@ -251,19 +252,22 @@ class Hdf5Writer:
         space.select_hyperslab((*place, 0, 0), (*((1,) * len(place)), *pixels.shape))
         self._images.write(h5s.create_simple(pixels.shape), space, pixels)
 
-    def _reserve(self, needed: int) -> None:
-        """Have the disk set room aside for the next image."""
+    def _reserve(self, needed: int, attributes: int) -> None:
+        """Have the disk set room aside for the next image, and for some more while there is plenty."""
         used = self._h5.id.get_filesize()
-        wanted = used + needed + needed // 64 + _SPARE_BYTES
+        wanted = used + needed + needed // 64 + _SPARE_BYTES + _COLUMN_BYTES * attributes
         if wanted <= self._reserved:
             return
-        wanted = max(wanted, self._reserved + _STEP_BYTES) if self.count else wanted
         try:
-            os.posix_fallocate(self._h5.id.get_vfd_handle(), used, wanted - used)
-            self._reserved = wanted
+            self._allocate(used, wanted + min(_STEP_IMAGES * needed, _STEP_BYTES))
         except OSError as error:
-            if error.errno not in _NO_RESERVING:
-                raise
+            if error.errno in _NO_RESERVING:
+                return
+            self._allocate(used, wanted)
+
+    def _allocate(self, used: int, wanted: int) -> None:
+        os.posix_fallocate(self._h5.id.get_vfd_handle(), used, wanted - used)
+        self._reserved = wanted
 
     def _measure(self, began: float, image_bytes: int) -> None:
         now, first = time.monotonic(), self.begun or began

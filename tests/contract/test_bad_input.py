@@ -117,10 +117,10 @@ def test_a_folder_that_is_missing_ends_the_capture(script: Any, plugin: str, tmp
 
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 KiB; a frame has 16 KiB."""
+    """A disk of 8 MiB; a frame has 16 KiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], check=False)
     if mounted.returncode:
         pytest.skip("only root can mount a small disk")
     yield folder
@@ -133,13 +133,15 @@ def test_a_full_disk_in_the_middle_of_a_stream_costs_no_frame_before_it(
 ) -> None:
     stream(script, plugin, full_disk)
     assert script(f"until('{plugin}:Capture_RBV', 'Capturing')")
-    for _ in range(8):
+    expose(script, 2)
+    subprocess.run(["dd", "if=/dev/zero", f"of={full_disk}/more", "bs=4096"], check=False, stderr=subprocess.DEVNULL)
+    for _ in range(12):  # some room was reserved
         script("status_of_put('cam1:Acquire', 1)")
     assert "space" in message(script, plugin).lower()
     script(f"put('{plugin}:Capture', 0)")
     assert script(f"until('{plugin}:Capture_RBV', 'Done')")
     kept = script(f"get('{plugin}:NumCaptured_RBV')")
-    assert 0 < kept < 5
+    assert 2 <= kept < 14
     paths = sorted(full_disk.glob("frames_*"))
     if plugin == "HDF1":
         with h5py.File(paths[0]) as file:
@@ -183,6 +185,6 @@ def test_a_window_that_changes_in_a_capture_ends_no_acquisition_and_the_file_is_
         assert script("ended('HDF1:Capture')") == GOOD
     finally:
         script("put('cam1:SizeY', 128)")
-    with h5py.File(tmp_path / "frames_001.h5") as file:
+    with h5py.File(script("get('HDF1:FullFileName_RBV', as_string=True)")) as file:
         assert file["/entry/data/data"].shape == (2, 128, 64)
     assert script("get('HDF1:ArraySize1_RBV')") == 128

@@ -284,7 +284,7 @@ def test_a_full_disk_costs_no_image_that_was_written(
         write_until_full()
     count = writer.count
     writer.close()
-    assert 5 < count < 12
+    assert 5 < count < 13
     with opened(path) as file:
         np.testing.assert_array_equal(file[DATA], [image.pixels for image in images[:count]])
         assert list(file[f"{ATTRIBUTES}/NDArrayUniqueId"]) == list(range(count))
