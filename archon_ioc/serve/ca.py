@@ -91,7 +91,7 @@ class CaServer:
         channel = self._channels[self._prefix + name]
         if not isinstance(channel, ImageChannel):
             raise TypeError(f"{name} does not show images")
-        wire, is_clipped = await asyncio.to_thread(pixels_sent, pixels, channel.kind.bits)
+        wire, is_clipped = await asyncio.to_thread(pixels_sent, pixels, channel.kind.bits, channel.memory)
         is_cut = len(wire) > channel.kind.length
         if is_cut:
             log.warning("%s shows only %d of %d pixels", name, channel.kind.length, len(wire))

@@ -8,6 +8,7 @@ from typing import Any
 import caproto as ca
 import numpy as np
 
+from archon_ioc.driver.memory import FrameMemory
 from archon_ioc.pvs.render import Reading
 from archon_ioc.pvs.row import (
     STRING_LENGTH,
@@ -249,10 +250,11 @@ class ImageChannel(RecordChannel):
 
     def __init__(self, record: Record[Any, Any], put: Put) -> None:
         kind: Any = record.row.kind
+        self.memory = FrameMemory()  # to free a large one would hold up the event loop for a while
         super().__init__(
             record,
             put,
-            value=pixels_sent(np.zeros(1, np.uint16), kind.bits)[0],
+            value=pixels_sent(np.zeros(1, np.uint16), kind.bits, self.memory)[0],
             max_length=max(kind.length, 1),
             max_subscription_backlog=IMAGE_BACKLOG,
         )

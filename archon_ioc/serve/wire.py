@@ -13,6 +13,7 @@ import caproto as ca
 import numpy as np
 from caproto._utils import ConversionDirection  # pyright: ignore[reportPrivateUsage]
 
+from archon_ioc.driver.memory import FrameMemory
 from archon_ioc.serve.sending import LARGE
 
 ENCODING = "latin-1"
@@ -133,21 +134,25 @@ def _cut(values: Any, count: int) -> Any:
     return [*values, *[b""] * missing]
 
 
-def pixels_sent(pixels: np.ndarray, bits: int) -> tuple[np.ndarray, bool]:
+def pixels_sent(pixels: np.ndarray, bits: int, memory: FrameMemory) -> tuple[np.ndarray, bool]:
     """Return pixels as they go over the wire, and whether some had to be clipped. Slow: for a thread.
 
     Args:
         pixels: uint16 or uint32, any shape.
         bits: 16 or 32; what does not fit into 16 bits is clipped to 65535.
+        memory: where they may stay as long as anybody looks at them.
 
     Returns:
         One read-only row of big-endian signed numbers with the bits of the unsigned pixels.
     """
     flat = np.ravel(pixels)
     is_clipped = bits == 16 and flat.dtype.itemsize > 2 and bool(flat.size and flat.max() > 0xFFFF)
+    wire = np.frombuffer(memory.lend(flat.size * bits // 8), f">u{bits // 8}")
     if is_clipped:
-        flat = np.minimum(flat, 0xFFFF)
-    wire = flat.astype(f">u{bits // 8}").view(f">i{bits // 8}")
+        np.minimum(flat, 0xFFFF, out=wire, casting="unsafe")
+    else:
+        np.copyto(wire, flat)
+    wire = wire.view(f">i{bits // 8}")
     wire.flags.writeable = False
     return wire, is_clipped
 

@@ -4,12 +4,13 @@ import caproto as ca
 import numpy as np
 import pytest
 
+from archon_ioc.driver.memory import FrameMemory
 from archon_ioc.serve import wire
 
 
 def test_pixels_are_big_endian_flat_clipped_and_locked() -> None:
     pixels = np.array([[1, 65_535], [65_536, 1 << 31]], dtype=np.uint32)
-    sent, is_clipped = wire.pixels_sent(pixels, 16)
+    sent, is_clipped = wire.pixels_sent(pixels, 16, FrameMemory())
     assert is_clipped
     assert sent.tobytes() == b"\x00\x01\xff\xff\xff\xff\xff\xff"
     assert sent.dtype == np.dtype(">i2")
@@ -20,7 +21,7 @@ def test_pixels_are_big_endian_flat_clipped_and_locked() -> None:
 @pytest.mark.parametrize("kind", [np.uint16, np.uint32])
 def test_pixels_of_32_bits_are_whole(kind: type) -> None:
     pixels = np.array([0, 1, np.iinfo(kind).max], kind)
-    sent, is_clipped = wire.pixels_sent(pixels, 32)
+    sent, is_clipped = wire.pixels_sent(pixels, 32, FrameMemory())
     assert not is_clipped
     assert sent.dtype == np.dtype(">i4")
     assert sent.astype("<i4").view("<u4").tolist() == pixels.tolist()
@@ -28,13 +29,26 @@ def test_pixels_of_32_bits_are_whole(kind: type) -> None:
 
 def test_pixels_are_a_copy_even_if_they_have_the_right_order_already() -> None:
     pixels = np.array([1, 2], dtype=">u2")
-    sent, _ = wire.pixels_sent(pixels, 16)
+    sent, _ = wire.pixels_sent(pixels, 16, FrameMemory())
     pixels[0] = 9
     assert sent.tolist() == [1, 2]
 
 
+def test_memory_is_used_again_when_nobody_looks_at_the_pixels() -> None:
+    memory = FrameMemory()
+    first = wire.pixels_sent(np.full(100_000, 1, np.uint16), 16, memory)[0]
+    event = wire.WireReading(first, b"").payload(ca.ChannelType.INT, 0).buffers(1)
+    where = first.ctypes.data
+    del first
+    second = wire.pixels_sent(np.full(100_000, 2, np.uint16), 16, memory)[0]
+    assert second.ctypes.data != where
+    assert b"".join(event).count(b"\0\1") >= 100_000
+    del event
+    assert wire.pixels_sent(np.full(100_000, 3, np.uint16), 16, memory)[0].ctypes.data == where
+
+
 def test_caproto_sends_arrays_without_copying() -> None:
-    sent, _ = wire.pixels_sent(np.ones(10, np.uint16), 16)
+    sent, _ = wire.pixels_sent(np.ones(10, np.uint16), 16, FrameMemory())
     command = ca.EventAddResponse(sent, ca.ChannelType.INT, len(sent), 1, 1)
     assert any(np.shares_memory(np.frombuffer(part, np.uint8), sent) for part in command.buffers if len(part))
 
@@ -49,7 +63,7 @@ def sent_by_caproto(values: Any, data_type: ca.ChannelType, count: int) -> bytes
 
 @pytest.mark.parametrize("count", [1, 3, 32_000, 0xFFFF, 0x10000, 100_001])
 def test_events_are_the_same_bytes_as_those_of_caproto(count: int) -> None:
-    numbers, _ = wire.pixels_sent(np.arange(count).astype(np.uint16), 16)
+    numbers, _ = wire.pixels_sent(np.arange(count).astype(np.uint16), 16, FrameMemory())
     assert payload(numbers) == sent_by_caproto(numbers, ca.ChannelType.INT, count)
 
 
@@ -64,7 +78,7 @@ def test_events_with_metadata() -> None:
 
 
 def test_a_large_value_is_shared_by_all_events() -> None:
-    pixels, _ = wire.pixels_sent(np.ones(100_000, np.uint16), 16)
+    pixels, _ = wire.pixels_sent(np.ones(100_000, np.uint16), 16, FrameMemory())
     reading = wire.WireReading(pixels, b"")
     for subscription in (1, 2):
         parts = reading.payload(ca.ChannelType.INT, 0).buffers(subscription)
