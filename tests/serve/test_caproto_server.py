@@ -133,8 +133,13 @@ async def test_a_client_that_dies_with_much_to_send_leaves_nothing_behind(
 
 @fault
 async def test_a_client_that_takes_nothing_is_dropped(
-    server: CaServer, raw_client: Any, silent_client: Any, monkeypatch: pytest.MonkeyPatch
+    server: CaServer,
+    raw_client: Any,
+    silent_client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     monkeypatch.setattr("archon_ioc.serve.sending.SEND_TIMEOUT", 0.05)
     await silent_client.subscribe(IMAGE)
     before = connections()
@@ -143,6 +148,7 @@ async def test_a_client_that_takes_nothing_is_dropped(
         await raw_client.read(READBACK)
     with pytest.raises(ConnectionResetError):
         await silent_client.receive(ca.EventAddResponse, count=2)
+    assert "is dropped: it does not read" in caplog.text
 
 
 @fault
