@@ -41,7 +41,8 @@ class Ledger:
         self._journal = Journal(folder)
         self._controllers = frozenset(controllers)
         self._live = live
-        self._accounts: list[Account] = []  # of the images that are being taken
+        self.running: list[Account] = []
+        """Of the images that are being taken."""
         self._held: dict[str, FileSet] = {}  # what is pending and still in memory, by entry
         self.cut_short: set[str] = set()
         """Names of entries that no script goes on with: those of this life were stopped, or will be."""
@@ -51,17 +52,8 @@ class Ledger:
     @property
     def pending(self) -> list[Entry]:
         """What was exposed earlier and is not on the disk, the oldest first."""
-        running = {entry.name for account in self._accounts for entry in account.entries}
+        running = {entry.name for account in self.running for entry in account.entries}
         return [entry for entry in self._journal.entries if entry.name not in running]
-
-    def follow(self, account: "Account") -> None:
-        """Know of an image that is being taken."""
-        if not any(other is account for other in self._accounts):
-            self._accounts.append(account)
-
-    def unfollow(self, account: "Account") -> None:
-        """The image is on the disk, or is not taken any more."""
-        self._accounts = [other for other in self._accounts if other is not account]
 
     async def close(self, error: BaseException | None = None, stopped: Collection[str] = ()) -> None:
         """End all images that are being taken, after an error when everything that can be was stopped.
@@ -78,7 +70,7 @@ class Ledger:
                 return True
             return entry.frame is None and not entry.earlier and entry.controller.name in stopped
 
-        for account in [account for account in self._accounts if error is not None or not account.is_waiting]:
+        for account in [account for account in self.running if error is not None or not account.is_waiting]:
             unwanted = [entry for entry in account.entries if is_unwanted(entry, account)]
             for entry in await account.close(unwanted):
                 self._leave_behind(entry, account.files)
@@ -211,7 +203,7 @@ class Account:
 
     async def reserve(self) -> Naming | None:
         """Return what the files of the image will be called, None where there will be none."""
-        self._ledger.follow(self)
+        self._begin()
         filing = self._ledger.filing
         return await filing.reserve(self.files) if filing.is_filing else None
 
@@ -308,7 +300,7 @@ class Account:
             name = entry.controller.name
             self._entries[name] = entry
             self.files.settle[name] = partial(self._settle, entry.name, name)
-        self._ledger.follow(self)
+        self._begin()
 
     async def close(self, unwanted: Collection[Entry]) -> list[Entry]:
         """End the image, forget what is ``unwanted``, and return what else is not on the disk."""
@@ -318,7 +310,7 @@ class Account:
         if not left and not self.files.names and (unwanted or not self.files.exposures):
             await self._ledger.filing.give_back(self.files)
         self._entries.clear()
-        self._ledger.unfollow(self)
+        self._end()
         return left
 
     async def _settle(self, entry: str, controller: str) -> None:
@@ -326,4 +318,12 @@ class Account:
         await self._ledger.forget(entry)
         self._entries.pop(controller, None)
         if not self._entries:
-            self._ledger.unfollow(self)
+            self._end()
+
+    def _begin(self) -> None:
+        if self not in self._ledger.running:
+            self._ledger.running.append(self)
+
+    def _end(self) -> None:
+        if self in self._ledger.running:
+            self._ledger.running.remove(self)

@@ -151,19 +151,20 @@ class Unit:
         Raises:
             ArchonError: if it is not possible.
         """
-        timing, loop = self.controller.timing, asyncio.get_running_loop()
         while True:
-            await timing.until_up()
+            await self.controller.timing.until_up()
             try:
-                async with timing.between_fetches:
-                    if loop.time() >= latest:
-                        return False
-                    await self._require_same_life()
-                    await work()
+                return await self._unless_late(work, latest)
             except LinkError as error:
                 log.warning("%s: the link is lost during an exposure: %s", self.name, error)
-            else:
-                return True
+
+    async def _unless_late(self, work: Callable[[], Awaitable[object]], latest: float) -> bool:
+        async with self.controller.timing.between_fetches:
+            if asyncio.get_running_loop().time() >= latest:
+                return False
+            await self._require_same_life()
+            await work()
+            return True
 
     def resume(self, before: FrameStatus | None, lost: str = "") -> None:
         """Take up an exposure of another life of the program, to be read out: from ``before``, or ``lost`` and why."""
