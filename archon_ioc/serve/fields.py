@@ -112,6 +112,7 @@ def field_values(channel: "RecordChannel") -> Mapping[str, FieldValue]:
         "STAT": status.name,
         "SEVR": Menu(_SEVERITIES, _SEVERITIES[severity]),
         "UDF": int(status == ca.AlarmStatus.UDF),
+        "DISA": 0,
         "SCAN": Menu(_SCANS, "Passive" if record.writable else "I/O Intr"),
     }
     if isinstance(kind, Float | Int):

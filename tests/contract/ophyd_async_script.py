@@ -13,7 +13,6 @@ import bluesky.plans as bp
 import h5py
 import numpy as np
 import tifffile
-from aioca import DBR_CHAR_STR, caput
 from answering import answer, run_page
 from astropy.io import fits
 from bluesky import RunEngine
@@ -84,13 +83,12 @@ def restore_files() -> None:
     """Let the camera write its own FITS files as before: ophyd-async leaves names and modes as it has set them."""
 
     async def put() -> None:
-        for name, value in (
-            ("FilePath", f"{FOLDER}/fits/"), ("FileName", "archon"), ("FileTemplate", "%s%s_%4.4d.fits"),
-            ("FileWriteMode", "Single"),
-        ):  # fmt: skip
-            await caput(
-                f"{PREFIX}FITS1:{name}", value, datatype=None if name == "FileWriteMode" else DBR_CHAR_STR, wait=True
-            )
+        files = adcore.NDPluginFileIO(PREFIX + "FITS1:", name="files")
+        await files.connect()
+        await files.file_path.set(f"{FOLDER}/fits/")
+        await files.file_name.set("archon")
+        await files.file_template.set("%s%s_%4.4d.fits")
+        await files.file_write_mode.set(adcore.ADFileWriteMode.SINGLE)
 
     asyncio.run_coroutine_threadsafe(put(), engine.loop).result()
 

@@ -91,6 +91,8 @@ def camera(kind: str) -> Any:
         made.wait_for_connection(timeout=20)
         made.stats.kind = "hinted"
         made.stats.total.kind = "hinted"
+        if kind != "plain":
+            getattr(made, kind).kind = "normal"
         cameras[kind] = made
     return cameras[kind]
 

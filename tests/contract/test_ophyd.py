@@ -15,8 +15,9 @@ SCRIPT = "ophyd_script.py"
 PARTS = ("cam1:", "image1:", "image2:", "ROI1:", "Stats1:", "Proc1:", "Pva1:", "HDF1:", "TIFF1:")
 
 LINKS = {
-    "AsynIO", "Dim0SA", "Dim1SA", "Dim2SA", "QueueFreeLow", "QueueUseHIGH", "QueueUseHIHI", "SortFreeLow",
-    "MaxArrayRateCOUT", "SetXHOPR", "SetYHOPR", "ShutterFanout", "Reset1",
+    "AsynIO", "QueueFreeLow", "QueueUseHIGH", "QueueUseHIHI", "SortFreeLow", "MaxArrayRate_COUT", "SetXHOPR",
+    "SetYHOPR", "ShutterFanout", "Reset1", "FileNumber_Sync", "FileNumber_write",
+    *(f"Dim{n}SA{end}" for n in range(10) for end in ("", "_RBV")),
 }  # fmt: skip
 """Records that only join others; ophyd lists them too, and connects to them when somebody asks for one."""
 

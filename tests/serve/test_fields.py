@@ -77,6 +77,11 @@ async def test_the_raw_value_follows_its_record(client: Any) -> None:
     assert (await client("info('T:cam1:ImageMode_RBV.RVAL')"))["type"] == "ctrl_long"
 
 
+async def test_no_record_is_disabled(client: Any) -> None:
+    """ophyd's cameras read it of DataType_RBV."""
+    assert await client("get('T:cam1:ImageMode_RBV.DISA')") == 0
+
+
 async def test_menus_are_choices_as_in_base(client: Any) -> None:
     assert await client("get('T:cam1:Temperature.SEVR', as_string=True)") == "INVALID"
     assert await client("get('T:cam1:FilePath.FTVL', as_string=True)") == "CHAR"
