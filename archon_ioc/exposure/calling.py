@@ -24,11 +24,19 @@ async def called(function: Callable[..., Outcome], *arguments: object) -> None:
     That thread does not keep the program from ending, as those of `asyncio.to_thread` do: it may hang for ever.
 
     Raises:
-        Exception: whatever the function raises.
+        Exception: whatever the function raises; what would end the program, or look like an abort, as `RuntimeError`.
     """
-    result = function(*arguments) if is_async(function) else await _in_thread(function, arguments)
-    if result is not None:
-        await result
+    task = asyncio.current_task()
+    try:
+        result = function(*arguments) if is_async(function) else await _in_thread(function, arguments)
+        if result is not None:
+            await result
+    except SystemExit as error:
+        raise RuntimeError(repr(error)) from error
+    except asyncio.CancelledError as error:
+        if task and task.cancelling():
+            raise
+        raise RuntimeError("it was cancelled, by nobody here") from error
 
 
 async def _in_thread(function: Callable[..., Outcome], arguments: tuple[object, ...]) -> Outcome:
@@ -47,7 +55,7 @@ async def _in_thread(function: Callable[..., Outcome], arguments: tuple[object, 
     threading.Thread(target=work, name="function of the site", daemon=True).start()
     result, error = await outcome
     if error:
-        raise RuntimeError(repr(error)) if isinstance(error, SystemExit) else error
+        raise error
     return result
 
 

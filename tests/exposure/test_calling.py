@@ -64,6 +64,15 @@ async def test_what_a_plain_one_raises_is_raised(raised: BaseException) -> None:
         await called(fail)
 
 
+@pytest.mark.parametrize("raised", [SystemExit(3), asyncio.CancelledError()])
+async def test_what_an_async_one_raises_neither_ends_the_program_nor_looks_like_an_abort(raised: BaseException) -> None:
+    async def fail() -> None:
+        raise raised
+
+    with pytest.raises(RuntimeError):
+        await asyncio.create_task(called(fail))
+
+
 async def test_nobody_is_told_when_nobody_waits_any_more() -> None:
     released, ended = threading.Event(), threading.Event()
 

@@ -40,6 +40,7 @@ class AsyncFlap:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.jam: BaseException | None = None
         self.free = asyncio.Event()
         self.free.set()
 
@@ -48,6 +49,8 @@ class AsyncFlap:
         self.calls.append("open")
 
     async def close(self) -> None:
+        if self.jam:
+            raise self.jam
         self.calls.append("close")
 
 
@@ -76,6 +79,21 @@ async def test_one_that_jams_fails_the_exposure_with_its_own_words(benches) -> N
         flap.jam = None
         await bench.until(lambda state: not state.shutter_open)
         await bench.good()
+
+
+async def test_one_whose_own_work_is_cancelled_costs_no_image(benches) -> None:
+    flap = AsyncFlap()
+    async with benches(shutter=HookShutter(flap)) as bench:
+        bench.camera.change(seconds=10.0, shutter_mode=ShutterMode.EPICS_PV)
+        client = bench.start()
+        await bench.until(lambda state: state.shutter_open)
+        flap.jam = asyncio.CancelledError()
+        await bench.camera.stop()
+        with pytest.raises(StateError, match="does not close"):
+            await client
+        assert len(bench.files) == 1
+        flap.jam = None
+        await bench.until(lambda state: not state.shutter_open)
 
 
 async def test_one_that_hangs_is_given_up() -> None:
