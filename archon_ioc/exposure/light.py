@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from archon_ioc.exposure.script_pause import ScriptPause
 from archon_ioc.exposure.settings import ExposureSettings, ShutterMode, TriggerMode
 from archon_ioc.exposure.shutter import Shutter
 from archon_ioc.exposure.state import CameraState, enter, update
-from archon_ioc.exposure.together import first, together
+from archon_ioc.exposure.together import first, is_lost_link, together, unless_lost
 from archon_ioc.exposure.unit import Unit
 from archon_ioc.live import Live
 from archon_ioc.protocol.replies import BufferInfo
@@ -135,10 +135,12 @@ class Light:
         for unit in () if self._shutter.is_moved_by_host(course.settings) else self._units:
             await self._pauses[unit.name].require(by_hold=self._is_wired)
         if course is self._course:
+            self._problem = None
             self._is_pause_wanted = True
-            await self._live.until(lambda state: state.phase is not Phase.INTEGRATING)
+            await self._live.until(lambda state: state.phase is not Phase.INTEGRATING or self._problem is not None)
         if not self._is_paused:
-            raise StateError("the integration was over before it could be paused")
+            why = self._problem or "the integration was over before it could be"
+            raise StateError(f"not paused: {why}") from self._problem
 
     async def resume(self) -> None:
         """Let a paused integration go on; return when it does. Without one do nothing.
@@ -267,13 +269,13 @@ class Light:
                     await course.account.integrated(course.done.light)
                     return True
                 enter(self._live, Phase.INTEGRATING)
+            elif problem := self._problem or next(filter(None, self._refusals), None):
+                self._problem, self._is_pause_wanted = problem, False
 
     async def _darken(self, course: _Course) -> bool:
         """Keep light away, and return whether that came in time: else the integration is about to end."""
         if self._shutter.is_moved_by_host(course.settings):
-            course.left -= self._lit_seconds
-            await self._shutter.shut(course.settings)
-            return True
+            return await self._close(course)
         paused = await self._pause_scripts(course, self._lit_since + course.left - LAST_MOMENT)
         if not paused:
             return False
@@ -286,6 +288,17 @@ class Light:
             return False
         await self._shutter.shut(course.settings)
         return bool(course.left)
+
+    async def _close(self, course: _Course) -> bool:
+        """Close the shutter. Where it does not say that it closed, what was collected is read out now."""
+        lit = self._lit_seconds
+        try:
+            await self._shutter.shut(course.settings)
+        except StateError as error:
+            self._problem, self.is_ending = error, True
+            return False
+        course.left -= lit
+        return True
 
     async def _pause_scripts(self, course: _Course, latest: float) -> list[Unit]:
         """Return the units whose scripts wait; those that are lost do not take part any more."""
@@ -333,7 +346,7 @@ class Light:
             rest = replace(course.integration, seconds=course.left)
             await self._tried(course, lambda unit: self._pauses[unit.name].prepare_rest(rest))
             await course.account.go_on(course.paused)
-            await self._at_once(course.units, lambda unit: self._pauses[unit.name].go_on())
+            await self._release(course)
             rounded = self._rounded(course.left) if self._pauses[self._units[0].name].is_by_hold else course.left
             course.planned += rounded - course.left
             course.left = rounded
@@ -342,9 +355,21 @@ class Light:
         await self._shutter.reopen(course.settings)
         self._mark_opened(course.settings)
 
+    async def _release(self, course: _Course) -> None:
+        """Let the scripts go on. Without a reply they may run already: to be told once more does no harm then."""
+        while True:
+            try:
+                await self._at_once(course.units, lambda unit: self._pauses[unit.name].go_on())
+                return
+            except (LinkError, ControllersError) as error:
+                if not is_lost_link(error):
+                    raise
+                log.warning("the link is lost when a pause ends: %s", error)
+            await self._tried(course, lambda unit: unit.patiently(unit.controller.get_frame))
+
     async def _tried(self, course: _Course, work: Callable[[Unit], Coroutine[Any, Any, T]]) -> dict[str, T]:
         """Do it on each unit; one that has lost its part of the image does not keep the others from going on."""
-        outcomes = await together({unit.name: _outcome(work(unit)) for unit in course.units})
+        outcomes = await together({unit.name: unless_lost(work(unit)) for unit in course.units})
         lost = {name: error for name, error in outcomes.items() if isinstance(error, ReadoutError)}
         for name, error in lost.items():
             if len(lost) == len(outcomes) or (self._is_wired and name == self._units[0].name):
@@ -359,9 +384,13 @@ class Light:
             for unit in units:
                 await quiet.enter_async_context(unit.controller.timing.undisturbed)
             loop = asyncio.get_running_loop()
-            asked = loop.time()
+            asked = self._lit_since = loop.time()  # also when one of them fails
             await together({unit.name: work(unit) for unit in self._leading(units)})
             self._lit_since = (asked + loop.time()) / 2  # neither the way there nor that of the reply is light
+
+    @property
+    def _refusals(self) -> Iterator[RejectedError | None]:
+        return (pause.refusal for pause in self._pauses.values())
 
     def _leading(self, units: Sequence[Unit]) -> list[Unit]:
         return [unit for unit in units if unit is self._units[0] or not self._is_wired]
@@ -369,10 +398,3 @@ class Light:
     def _rounded(self, seconds: float) -> float:
         script = self._units[0].controller.timing.script()
         return script.ticks(seconds) / script.ticks_per_second
-
-
-async def _outcome(work: Awaitable[T]) -> T | ReadoutError:
-    try:
-        return await work
-    except ReadoutError as error:
-        return error

@@ -1,13 +1,16 @@
 """ScriptPause: how the timing script of one controller is paused while it integrates."""
 
 import asyncio
+import logging
 import math
 from functools import partial
 
 from archon_ioc.acf.pausing import objection
 from archon_ioc.driver.timing import Integration
-from archon_ioc.errors import StateError
+from archon_ioc.errors import RejectedError, StateError
 from archon_ioc.exposure.unit import Unit
+
+log = logging.getLogger(__name__)
 
 
 class ScriptPause:
@@ -21,6 +24,8 @@ class ScriptPause:
         """Whether the cores are held; `require` finds out."""
         self.since = 0.0
         """When the script was told to wait last, by the clock of the loop."""
+        self.refusal: RejectedError | None = None
+        """Why the controller did not let it be paused last."""
         self._unit = unit
         self._waits = False
 
@@ -42,9 +47,20 @@ class ScriptPause:
             raise StateError(f"{self._unit.name} cannot pause: {reason}")
 
     async def pause(self, latest: float) -> bool:
-        """Keep light from the running integration; waits for a lost link, and returns and raises as `read_early`."""
+        """Keep light from the running integration, and return whether that worked; a lost link is waited for.
+
+        False: it is too late, by ``latest``, or the controller refuses, and the integration goes on as planned.
+
+        Raises:
+            ArchonError: if the image is lost.
+        """
+        self.refusal = None
         if not self._waits:
-            self._waits = await self._unit.patiently(self._pause, latest)
+            try:
+                self._waits = await self._unit.patiently(self._pause, latest)
+            except RejectedError as error:  # not worth the exposure
+                log.error("%s does not pause: %s", self._unit.name, error)
+                self.refusal = error
         return self._waits
 
     async def _pause(self) -> None:

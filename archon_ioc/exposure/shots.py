@@ -146,6 +146,8 @@ class Shots:
             await self._each(
                 lambda unit: self._finish(unit, replace(done, waits=unit.name in waiting), account, collected)
             )
+        if self._shutter.failure:
+            raise self._shutter.failure
 
     def lets_time(self, settings: ExposureSettings) -> bool:
         """Whether nothing hurries that is said to a controller when an exposure was begun: its script does all."""

@@ -39,6 +39,8 @@ class Shutter:
     def __init__(self, controller: ArchonController, pv_shutter: PvShutter | None, live: Live[CameraState]) -> None:
         self.controller = controller
         """The one whose trigger output moves it."""
+        self.failure: StateError | None = None
+        """Why it did not close at the end of the last integration."""
         self._pv_shutter = pv_shutter
         self._live = live
         self._patience = Patience()
@@ -73,6 +75,7 @@ class Shutter:
         Raises:
             StateError: if it cannot be closed, or not be held closed.
         """
+        self.failure = None
         if self._pv_is_open:
             await self._move_by_pv(False)
         if settings.shutter_mode is ShutterMode.DETECTOR and settings.takes_light:
@@ -86,8 +89,10 @@ class Shutter:
     async def opened(self, settings: ExposureSettings) -> AsyncGenerator[None]:
         """Keep the shutter open for the length of the block; a script that is cut short closes it when it `stopped`.
 
+        When it does not close after the block, `failure` tells: what was collected can still be read out.
+
         Raises:
-            StateError: if a shutter of another IOC does not say that it moved.
+            StateError: if a shutter of another IOC does not say that it opened, or closed after an error.
         """
         if self.is_moved_by_host(settings):
             async with self._opened_by_pv(settings):
@@ -107,7 +112,11 @@ class Shutter:
         if not self.is_moved_by_host(settings):
             self.stopped()
             return
-        await self._move_by_pv(False)
+        try:
+            await self._move_by_pv(False)
+        except StateError as error:
+            self.failure = error
+            raise
         await asyncio.sleep(settings.shutter_close_delay)
 
     async def reopen(self, settings: ExposureSettings) -> None:
@@ -126,12 +135,20 @@ class Shutter:
 
     @asynccontextmanager
     async def _opened_by_pv(self, settings: ExposureSettings) -> AsyncGenerator[None]:
+        is_over = False
         try:
             await self._move_by_pv(True)
             await asyncio.sleep(settings.shutter_open_delay)
             yield
+            is_over = True
         finally:
-            await self._close_by_pv()
+            try:
+                await self._close_by_pv()
+            except StateError as error:
+                log.error("after an exposure: %s", error)
+                self.failure = error
+                if not is_over:
+                    raise
         await asyncio.sleep(settings.shutter_close_delay)
 
     async def _close_by_pv(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
-from archon_ioc.errors import ArchonError, ControllersError
+from archon_ioc.errors import ArchonError, ControllersError, LinkError, ReadoutError
 
 T = TypeVar("T")
 
@@ -66,6 +66,20 @@ async def finished(work: Awaitable[None]) -> None:
         await asyncio.wait([task])
         task.result()
         raise
+
+
+async def unless_lost(work: Awaitable[T]) -> T | ReadoutError:
+    """Return the result of work, or the error that says that its controller has lost its part of the image."""
+    try:
+        return await work
+    except ReadoutError as error:
+        return error
+
+
+def is_lost_link(error: ArchonError) -> bool:
+    """Return whether an error only says that links are lost."""
+    errors = error.errors.values() if isinstance(error, ControllersError) else [error]
+    return all(isinstance(one, LinkError) for one in errors)
 
 
 def _raise_errors(tasks: Mapping[str, asyncio.Task[Any]], of: Mapping[str, asyncio.Task[Any]]) -> None:

@@ -24,25 +24,74 @@ async def test_a_link_that_is_lost_meanwhile(paused_bench, way: str) -> None:
         assert image(bench)[0] == pytest.approx(1000 * LIGHT_SECONDS, abs=20)
 
 
-@pytest.mark.parametrize("command", ["HOLDTIMING", "RELEASETIMING"])
-async def test_a_link_that_is_lost_at_that_moment(paused_bench, command: str) -> None:
+async def test_a_link_that_is_lost_when_it_begins(paused_bench) -> None:
     async with paused_bench() as bench:
         bench.camera.change(seconds=5.0)
         client = bench.start()
         await collected(bench, 0.3)
-        if command == "HOLDTIMING":
-            bench.sim.faults.reset_link = command
-            await bench.camera.light.pause()
-        else:
-            await bench.camera.light.pause()
-            bench.sim.faults.reset_link = command
-            with pytest.raises(StateError, match="still paused"):
-                await bench.camera.light.resume()
+        bench.sim.faults.reset_link = "HOLDTIMING"
+        await bench.camera.light.pause()
         assert bench.camera.state.phase is Phase.PAUSED
         await bench.camera.light.resume()
         await bench.camera.stop()
         await client
         assert (bench.camera.state.outcome, len(bench.files)) == (Outcome.DONE, 1)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_link_that_is_lost_when_it_ends_costs_no_light_and_adds_none(paused_bench, way: str) -> None:
+    async with paused_bench(way) as bench:
+        bench.camera.change(seconds=LIGHT_SECONDS)
+        client = await paused(bench, 2 * LIGHT_SECONDS)
+        bench.sim.faults.reset_link = "RELEASETIMING" if way == "by hold" else "FASTLOADPARAM"
+        await bench.camera.light.resume()
+        assert bench.camera.state.phase is Phase.INTEGRATING, "the script integrates, whether the reply came or not"
+        await client
+        light, header = image(bench)
+        assert light == pytest.approx(1000 * LIGHT_SECONDS, abs=20)
+        assert header["EXPTIME"] == pytest.approx(LIGHT_SECONDS, abs=0.02)
+
+
+async def test_one_of_several_whose_link_is_lost_when_it_ends(groups) -> None:
+    async with groups(2, site={"script": BY_HOLD}) as group:
+        group.camera.change(seconds=20.0)
+        client = asyncio.create_task(group.camera.acquire())
+        await group.until_phase(Phase.INTEGRATING)
+        await group.camera.light.pause()
+        group.boxes["r1"].sim.faults.reset_link = "RELEASETIMING"
+        await group.camera.light.resume()
+        assert not any(box.device.timing.is_held for box in group.boxes.values())
+        await group.camera.stop()
+        await client
+        assert (group.state.outcome, len(group.files)) == (Outcome.DONE, 2)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_controller_that_refuses_to_pause_goes_on(paused_bench, way: str) -> None:
+    async with paused_bench(way) as bench:
+        bench.camera.change(seconds=LIGHT_SECONDS)
+        client = bench.start()
+        await collected(bench, 0.2)
+        bench.sim.faults.reject = "HOLDTIMING" if way == "by hold" else "FASTLOADPARAM"
+        with pytest.raises(StateError, match="not paused: the controller rejected"):
+            await bench.camera.light.pause()
+        assert bench.camera.state.phase is Phase.INTEGRATING
+        await client
+        assert image(bench)[0] == pytest.approx(1000 * LIGHT_SECONDS, abs=20)
+
+
+async def test_one_of_several_that_refuses_to_pause_lets_all_go_on(groups) -> None:
+    async with groups(2, site={"script": BY_HOLD}) as group:
+        group.camera.change(seconds=20.0)
+        client = asyncio.create_task(group.camera.acquire())
+        await group.until_phase(Phase.INTEGRATING)
+        group.boxes["r1"].sim.faults.reject = "HOLDTIMING"
+        with pytest.raises(StateError, match="not paused: the controller rejected"):
+            await group.camera.light.pause()
+        assert not any(box.device.timing.is_held for box in group.boxes.values())
+        await group.camera.stop()
+        await client
+        assert (group.state.outcome, len(group.files)) == (Outcome.DONE, 2)
 
 
 async def test_a_controller_that_was_restarted_has_lost_it(paused_bench) -> None:

@@ -279,10 +279,10 @@ async def test_it_does_not_open(benches, fake_shutter) -> None:
 async def test_it_does_not_close(benches, fake_shutter) -> None:
     async with benches(shutter=fake_shutter) as bench:
         fake_shutter.fails = "close"
-        bench.camera.change(seconds=0.0, shutter_mode=ShutterMode.EPICS_PV)
+        bench.camera.change(seconds=0.0, shutter_mode=ShutterMode.EPICS_PV, num_exposures=3)
         with pytest.raises(StateError, match="the shutter does not close"):
             await bench.camera.acquire()
-        assert bench.camera.state.outcome is Outcome.FAILED
+        assert (bench.camera.state.outcome, len(bench.files)) == (Outcome.FAILED, 1), "what was collected is kept"
         assert bench.camera.state.shutter_open, "as far as anybody knows"
         bench.assert_resting()
         fake_shutter.fails = ""
