@@ -36,6 +36,7 @@ from archon_ioc.plugins.feed import Feed
 from archon_ioc.plugins.fits import FitsPlugin
 from archon_ioc.plugins.keeping import PluginKeeping
 from archon_ioc.plugins.ndarray import NDArray
+from archon_ioc.plugins.plugin import Plugin
 from archon_ioc.plugins.pva import PvaPlugin
 from archon_ioc.plugins.standard_arrays import StandardArrays
 from archon_ioc.pvs.camera_rows import CAMERA_PORT, CAMERA_ROWS
@@ -51,9 +52,10 @@ from archon_ioc.pvs.recovery_rows import RECOVERY_ROWS
 from archon_ioc.pvs.render import Table
 from archon_ioc.pvs.row import Pixels
 from archon_ioc.pvs.shared_rows import own_rows, shared_rows
-from archon_ioc.pvs.source import OwnPvs
+from archon_ioc.pvs.source import PvValues
 from archon_ioc.pvs.window_rows import WINDOW_MODE_ROWS, WINDOW_ROWS
 from archon_ioc.serve.ca import CaServer
+from archon_ioc.serve.other_pvs import OtherPvs
 from archon_ioc.serve.shutter_pv import PvShutter
 from archon_ioc.serve.watchdog import Watchdog
 
@@ -79,6 +81,7 @@ class Ioc:
     camera: Camera
     feed: Feed
     keeping: PluginKeeping
+    others: OtherPvs
     server: CaServer
     pva: "PvaServer | None"
     state: Live[IocState]
@@ -96,6 +99,7 @@ class Ioc:
                 engine.create_task(self.camera.run(), name="camera")
                 engine.create_task(self.feed.run(), name="plugins")
                 engine.create_task(self.keeping.run(), name="plugin settings")
+                engine.create_task(self.others.run(), name="values of others")
                 async with asyncio.TaskGroup() as servers:
                     servers.create_task(self.server.run(), name="CA server")
                     servers.create_task(self.serve_pvaccess(), name="PVA server")
@@ -142,7 +146,8 @@ def join(site: SiteConfig) -> Ioc:
     chain = Chain(CAMERA_PORT, plugins)
     feed = Feed(camera, chain, site.plugins.memory_mb * (1 << 20))
     tables = [*_plugin_tables(parts), *_tables(site, feed, camera, state)]
-    camera.attributes.source = OwnPvs(site.prefix, tables)
+    others = OtherPvs()
+    _let_attributes_read(PvValues(site.prefix, tables, _ports(site, parts), others), camera, plugins)
     server = CaServer(site.prefix, tables)
     for part in parts:
         if isinstance(part.plugin, StandardArrays):
@@ -150,7 +155,17 @@ def join(site: SiteConfig) -> Ioc:
         if isinstance(part.plugin, FitsPlugin):
             part.plugin.attach(camera.filing, camera.live)
     pva = _pva_server(site, tables, parts, server) if has_pvaccess(site) else None
-    return Ioc(site, camera, feed, keeping, server, pva, state)
+    return Ioc(site, camera, feed, keeping, others, server, pva, state)
+
+
+def _ports(site: SiteConfig, parts: Sequence[Part]) -> dict[str, str]:
+    return {CAMERA_PORT: site.names.camera, **{part.plugin.name: part.prefix for part in parts}}
+
+
+def _let_attributes_read(values: PvValues, camera: Camera, plugins: Sequence[Plugin[Any]]) -> None:
+    camera.attributes.source, camera.attributes.port = values, CAMERA_PORT
+    for plugin in plugins:
+        plugin.attributes.source = values
 
 
 def has_pvaccess(site: SiteConfig) -> bool:

@@ -59,6 +59,25 @@ async def test_prefixes_are_those_of_the_site(tmp_path: Path) -> None:
     assert len(set(ioc.server.names)) == len(ioc.server.names)
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"camera": "", "image": "IMAGE1:", "hdf": "HDF51:"}, ("X:Acquire", "X:IMAGE1:ArrayData", "X:HDF51:Capture")),
+        (
+            {"camera": "CAM:", "image": "ARR:", "stats1": "STAT:", "tiff": "off"},
+            ("X:CAM:Acquire", "X:STAT:TS:TSAcquire"),
+        ),
+    ],
+)
+async def test_the_layouts_of_other_laboratories(
+    tmp_path: Path, names: dict[str, str], expected: tuple[str, ...]
+) -> None:
+    site = {"prefix": "X:", "controller": {"host": "h"}, "files": {"state": str(tmp_path)}, "names": names}
+    ioc = app.join(validated(site))
+    assert set(expected) <= set(ioc.server.names)
+    assert ("X:TIFF1:FileName" in ioc.server.names) is ("tiff" not in names)
+
+
 async def test_the_simulator_is_powered_and_ends_with_the_block() -> None:
     simulator = app.simulator([app.demo_acf()], "--powered", "--log-level", "error")
     async with simulator as (port,), connect("127.0.0.1", port) as connection:

@@ -1,76 +1,26 @@
-"""Attributes: values that a client wants in the header of every image, named in areaDetector's XML."""
+"""Attributes: values that a client wants with every image and in its header, named in areaDetector's XML."""
 
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from enum import IntEnum
-from pathlib import Path
-from typing import Protocol
-from xml.etree import ElementTree
 
 from archon_ioc.config import DetectorConfig
-from archon_ioc.errors import ConfigError, InputError
+from archon_ioc.errors import ConfigError
+from archon_ioc.exposure.attribute_xml import AttributesError, AttributesStatus, PvSource, Value, Wanted, wanted
 from archon_ioc.exposure.state import CameraState, update
 from archon_ioc.image import header, layout
-from archon_ioc.image.header import Value
 from archon_ioc.live import Live
 from archon_ioc.protocol.enums import FrameMode, SampleMode
 from archon_ioc.protocol.replies import BufferInfo
 
 log = logging.getLogger(__name__)
 
-LONGEST_TEXT = 65536
-"""Bytes of a file, or of XML that is put in place of a file's name."""
-
-_MACRO = re.compile(r"\$\((?P<round>[^()]*)\)|\$\{(?P<curly>[^{}]*)\}")
 _NUMBERED = re.compile(
     r"(GAIN|RDNOISE|[DTBCA]SEC|BIASLV|E?NOISE|NSATUR|MEDIAN)\d*|(DATA|TRIM|BIAS|CCD|AMP|DET)SEC|(CCD|DET)SIZE|QLREF"
     r"|(AMP|CCD)NAME|NEXTEND|TEMP\d+[A-C]?|BACKTEMP|ARCH\w+"
 )
-_CONSTANTS: Mapping[str, Callable[[str], Value]] = {"INT": int, "DOUBLE": float, "STRING": str}
-
-
-class AttributesStatus(IntEnum):
-    """What became of the last file, in the order of ADCore's NDAttributesStatus."""
-
-    OK = 0
-    NOT_FOUND = 1
-    WRONG_XML = 2
-    WRONG_MACRO = 3
-
-
-class AttributesError(InputError):
-    """Attributes cannot be had; a person edits their file, or names another."""
-
-    def __init__(self, status: AttributesStatus, message: str) -> None:
-        super().__init__(f"attributes: {message}")
-        self.status = status
-
-
-class PvSource(Protocol):
-    """The values of this program's own process variables."""
-
-    def knows(self, name: str) -> bool:
-        """Return whether there is such a one, by its full name."""
-        ...
-
-    def read(self, name: str, *, as_text: bool) -> Value | None:
-        """Return its value now, None if that is not known."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """One card: a constant ``value``, or the name of the process variable that has it."""
-
-    keyword: str
-    comment: str
-    value: Value = ""
-    pv: str = ""
-    as_text: bool = False
 
 
 class Attributes:
@@ -84,10 +34,13 @@ class Attributes:
     ) -> None:
         self.source: PvSource | None = None
         """Whose process variables can be named."""
+        self.port = ""
+        """What the camera is called among the ports whose parameters can be named."""
         self._live = live
         self._taken = taken
         self._more = more
-        self._loaded: tuple[Attribute, ...] = ()
+        self._loaded: tuple[Wanted, ...] = ()
+        self._keywords: Mapping[str, str] = {}
 
     async def change(self, **changes: str) -> None:
         """Set ``attributes_file`` or ``attributes_macros`` and load; what is wrong is shown, and there are none."""
@@ -96,136 +49,63 @@ class Attributes:
 
     async def load(self) -> None:
         """Load what the settings name; what is wrong is shown, and there are none."""
-        wanted = self._wanted()
+        asked = self._asked()
         status, message = AttributesStatus.OK, ""
-        loaded: tuple[Attribute, ...] = ()
+        loaded: tuple[Wanted, ...] = ()
+        keywords: Mapping[str, str] = {}
         try:
-            loaded = await asyncio.to_thread(load, *wanted, self.source, self._taken)
+            loaded = await asyncio.to_thread(wanted, *asked, self.source, self.port)
+            keywords, without = await asyncio.to_thread(keywords_of, loaded, self._taken)
+            message = f"attributes that are no header cards: {', '.join(without)}" if without else ""
         except AttributesError as error:
             log.error("%s", error)
             status, message = error.status, str(error)
-        if wanted == self._wanted():  # else somebody was faster
-            self._loaded = loaded
-            update(self._live, attributes_status=int(status))
-            if message:
-                update(self._live, message=message[:255])
+        if asked != self._asked():  # somebody was faster
+            return
+        self._loaded, self._keywords = loaded, keywords
+        if self.source:
+            self.source.follow(self.port, frozenset((one.pv, one.as_text) for one in loaded if one.pv))
+        update(self._live, attributes_status=int(status))
+        if message:
+            update(self._live, message=message[:255])
 
     def cards(self) -> dict[str, tuple[Value, str]]:
         """Return the header cards with the values of now; what is not known has no card."""
-        values = {a: self._value(a) for a in self._loaded}
-        own = {a.keyword: (value, a.comment) for a, value in values.items() if value is not None}
-        return {**own, **self._more()}
+        known = {one: value for one, value in self.values().items() if value is not None and one.name in self._keywords}
+        own = {self._keywords[one.name]: (value, one.description) for one, value in known.items()}
+        return {**{keyword: card for keyword, card in own.items() if _fits(keyword, card)}, **self._more()}
 
-    def _wanted(self) -> tuple[str, str]:
+    def values(self) -> dict[Wanted, Value | None]:
+        """Return what is wanted with the values of now, None for what is not known."""
+        return {one: one.value_now(self.source) for one in self._loaded}
+
+    def _asked(self) -> tuple[str, str]:
         settings = self._live.value.settings
         return settings.attributes_file, settings.attributes_macros
 
-    def _value(self, attribute: Attribute) -> Value | None:
-        if not attribute.pv:
-            return attribute.value
-        return self.source.read(attribute.pv, as_text=attribute.as_text) if self.source else None
 
+def keywords_of(loaded: Collection[Wanted], taken: Mapping[str, object]) -> tuple[dict[str, str], list[str]]:
+    """Return the keywords of the attributes that can be header cards, and the names of those that cannot.
 
-def load(text: str, macros: str, source: PvSource | None, taken: Mapping[str, object]) -> tuple[Attribute, ...]:
-    """Understand a file, or XML text in place of its name. Blocks; for use in a thread.
-
-    Args:
-        text: the name of a file, or XML with an ``<Attributes>`` element; empty for no attributes.
-        macros: what ``$(NAME)`` stands for: ``NAME=value, OTHER=value``.
-        source: whose process variables can be named.
-        taken: header cards of the site.
-
-    Raises:
-        AttributesError: with the status that areaDetector has for it.
+    Those of the site and of this program are ``taken``, and a keyword is for the first attribute that wants it.
     """
-    if not text.strip():
-        return ()
-    xml = text if "<" in text else _read(text)
-    elements = _elements(_expanded(xml, _parsed(macros)))
-    attributes = tuple(_attribute(element, source) for element in elements)
-    _check_keywords(attributes, taken)
-    return attributes
-
-
-def _read(path: str) -> str:
-    try:
-        raw = Path(path).read_bytes()
-        return raw.decode()
-    except OSError as error:
-        raise AttributesError(AttributesStatus.NOT_FOUND, f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise _wrong(f"{path}: {error}") from error
-
-
-def _parsed(macros: str) -> dict[str, str]:
-    """The macros of ``A=1, B=2``."""
-    pairs = [pair.partition("=") for pair in macros.split(",") if pair.strip()]
-    if wrong := [name for name, equals, _ in pairs if not equals or not name.strip()]:
-        raise AttributesError(AttributesStatus.WRONG_MACRO, f"{wrong[0]!r} in the macros is not NAME=value")
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _expanded(text: str, macros: Mapping[str, str]) -> str:
-    def value(match: re.Match[str]) -> str:
-        name, equals, default = (match["round"] or match["curly"] or "").partition("=")
-        if name not in macros and not equals:
-            raise AttributesError(AttributesStatus.WRONG_MACRO, f"{match.group()} is not among the macros")
-        return macros.get(name, default)
-
-    return _MACRO.sub(value, text)
-
-
-def _elements(xml: str) -> list[ElementTree.Element]:
-    if len(xml) > LONGEST_TEXT or "<!" in re.sub(r"<!--.*?-->", "", xml, flags=re.DOTALL):
-        raise _wrong(f"longer than {LONGEST_TEXT} characters, or with declarations")  # which could grow without end
-    try:
-        root = ElementTree.fromstring(xml)
-    except (ElementTree.ParseError, ValueError) as error:
-        raise _wrong(str(error)) from error
-    if _tag(root) != "Attributes" or any(_tag(element) != "Attribute" for element in root):
-        raise _wrong("not a list of <Attribute> in <Attributes>")
-    return list(root)
-
-
-def _tag(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]  # without its namespace
-
-
-def _attribute(element: ElementTree.Element, source: PvSource | None) -> Attribute:
-    name, origin = element.get("name", "").strip(), element.get("source", "").strip()
-    if not name:
-        raise _wrong("an attribute has no name")
-    keyword = re.sub(r"[^A-Z0-9_-]", "_", name.upper())[:8]
-    comment = element.get("description", "").strip() or name
-    kind = element.get("type", "EPICS_PV")
-    if kind == "CONST":
-        return Attribute(keyword, comment, _constant(name, element.get("datatype", "STRING"), origin))
-    if kind != "EPICS_PV":
-        raise _wrong(f"{name}: the type {kind} is not possible here, CONST and EPICS_PV are")
-    if source is None or not source.knows(origin):
-        raise _wrong(f"{name}: {origin!r} is no process variable of this program")
-    return Attribute(keyword, comment, pv=origin, as_text=element.get("dbrtype") == "DBR_STRING")
-
-
-def _constant(name: str, kind: str, text: str) -> Value:
-    try:
-        return _CONSTANTS[kind](text)
-    except (KeyError, ValueError):
-        raise _wrong(f"{name}: {text!r} is no {kind}") from None
-
-
-def _check_keywords(attributes: tuple[Attribute, ...], taken: Mapping[str, object]) -> None:
-    keywords = [attribute.keyword for attribute in attributes]
     used = _our_keywords() | {keyword.upper() for keyword in taken}
-    for attribute in attributes:
-        if keywords.count(attribute.keyword) > 1:
-            raise _wrong(f"two attributes become the keyword {attribute.keyword}")
-        if attribute.keyword in used or _NUMBERED.fullmatch(attribute.keyword):
-            raise _wrong(f"the header has a keyword {attribute.keyword} already")
+    keywords: dict[str, str] = {}
+    for one in loaded:
+        keyword = re.sub(r"[^A-Z0-9_-]", "_", one.name.upper())[:8]
+        if keyword not in used and not _NUMBERED.fullmatch(keyword) and _fits(keyword, (one.value, one.description)):
+            keywords[one.name] = keyword
+            used.add(keyword)
+    return keywords, [one.name for one in loaded if one.name not in keywords]
+
+
+def _fits(keyword: str, card: tuple[Value, str]) -> bool:
     try:
-        header.check_cards({a.keyword: (a.value, a.comment) for a in attributes})
+        header.check_cards({keyword: card})
     except ConfigError as error:
-        raise _wrong(str(error)) from error
+        log.debug("no card: %s", error)
+        return False
+    return True
 
 
 def _our_keywords() -> set[str]:
@@ -238,7 +118,3 @@ def _our_keywords() -> set[str]:
         detector=DetectorConfig(name="ccd", taps=("AD1L",)),
     )  # fmt: skip
     return {card.keyword for card in layout.image_cards(facts)}
-
-
-def _wrong(message: str) -> AttributesError:
-    return AttributesError(AttributesStatus.WRONG_XML, message)

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from archon_ioc.errors import InputError
-from archon_ioc.exposure.attributes import LONGEST_TEXT
+from archon_ioc.exposure.attribute_xml import LONGEST_TEXT
 from archon_ioc.exposure.cards import parse
 from archon_ioc.exposure.state import CameraState, update
 from archon_ioc.image.header import Value

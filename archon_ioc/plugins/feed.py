@@ -1,15 +1,17 @@
 """Feed: gives the images of a camera to the chain of plugins, and says what is on its way and in memory."""
 
 import asyncio
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from archon_ioc.exposure.camera import Camera
 from archon_ioc.exposure.picture import Exposure
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.live import Live
+from archon_ioc.plugins.attribute_list import attributes_of
 from archon_ioc.plugins.chain import Chain
-from archon_ioc.plugins.ndarray import Dimension, Geometry, NDArray, Pixels, Pool
+from archon_ioc.plugins.ndarray import Attribute, Dimension, Geometry, NDArray, Pixels, Pool
 
 _MEMORY_PERIOD = 1.0
 """Seconds between two looks at the memory of images."""
@@ -45,7 +47,8 @@ class Feed:
 
     async def take(self, exposure: Exposure) -> None:
         """Give an image to the plugins; waits where one that must not lose any has no room."""
-        await self.chain.send(array_of(exposure))
+        known = attributes_of(self._camera.attributes.values())
+        await self.chain.send(array_of(exposure, {**facts_of(exposure), **known}))
 
     async def settled(self) -> None:
         """Wait until the plugins have processed every image."""
@@ -105,7 +108,27 @@ def next_geometry(state: CameraState) -> Geometry:
     return Geometry(_binned(width, hbin), _binned(height, vbin), data_type)
 
 
-def array_of(exposure: Exposure) -> NDArray:
+def facts_of(exposure: Exposure) -> dict[str, Attribute]:
+    """Return what is known of each image, by the names of areaDetector's records where there are such."""
+    facts = exposure.facts
+    found: dict[str, tuple[float | int | str | None, str]] = {
+        "ColorMode": (0, "Mono"),
+        "AcquireTime": (facts.exposure_seconds, "Seconds of light"),
+        "DarkTime": (facts.dark_seconds, "Seconds from clearing to readout"),
+        "ImageType": (facts.image_type, "What the image is for"),
+        "DateObs": (facts.started.isoformat(), "Begin of the integration, UTC"),
+        "FileNumber": (facts.number, "Number of the FITS file, 0 for none"),
+        "NumExposures": (facts.summed, "Exposures in this image"),
+        "FrameNumber": (facts.buffer.frame, "Number of the frame in the controller"),
+        "FrameTimer": (facts.buffer.timestamp, "TIMER of the controller at its first pixel, 10 ns"),
+        "Controller": (facts.controller, "Name of the controller"),
+        "ConfigFile": (facts.acf_name, "Configuration of the controller"),
+        "TemperatureActual": (facts.ccd_temperature, "CCD in degrees Celsius"),
+    }
+    return {name: Attribute(math.nan if value is None else value, text) for name, (value, text) in found.items()}
+
+
+def array_of(exposure: Exposure, attributes: Mapping[str, Attribute] | None = None) -> NDArray:
     """Return an image as plugins take it."""
     rows, columns = exposure.picture.shape
     first, full, binning = exposure.window[:2], exposure.full_size, exposure.facts.binning
@@ -119,6 +142,7 @@ def array_of(exposure: Exposure) -> NDArray:
             Dimension(size, first[axis], full[axis], binning[axis], reverse[axis])
             for axis, size in enumerate((columns, rows))
         ),
+        attributes=attributes or {},
     )
 
 

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from h5py import h5s
 
-from archon_ioc.plugins.ndarray import EPICS_EPOCH, Attribute, NDArray
+from archon_ioc.plugins.ndarray import DATA_TYPES, EPICS_EPOCH, Attribute, NDArray
 
 _TEXT = np.dtype("S256")
 _CHUNK_BYTES = 1 << 16
@@ -75,7 +75,9 @@ class Column:
 
 def _type_of(name: str, attribute: Attribute) -> np.dtype:
     value = attribute.value
-    if isinstance(value, str):
+    if attribute.data_type in DATA_TYPES:
+        return DATA_TYPES[attribute.data_type]
+    if isinstance(value, str) or attribute.data_type:
         return _TEXT
     if isinstance(value, float):
         return np.dtype("f8")

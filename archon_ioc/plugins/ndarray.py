@@ -59,13 +59,15 @@ class Dimension:
 class Attribute:
     """An NDAttribute: a value known when the image was taken, and where it comes from.
 
-    ``source_type`` is areaDetector's: ``Driver``, ``Param``, ``EPICS PV``, ``Function``, ``Const``.
+    ``source_type`` is areaDetector's: ``Driver``, ``Param``, ``EPICS PV``, ``Function``, ``Const``. ``data_type`` is
+    the name of the type that was asked for, ``Int16`` or ``String`` for instance; empty for that of the value.
     """
 
     value: float | int | str
     description: str = ""
     source: str = ""
     source_type: str = "Driver"
+    data_type: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -98,6 +98,7 @@ class FilePlugin(Plugin[F], Generic[F]):
         """Write it, keep it, or leave it, as the settings want."""
         if not is_meant_for(array, self.name):
             return None
+        array = self.attributes.added_to(array)  # they are of the file, though nothing goes out
         async with self._file_turn, self._ending_at_errors():
             if self._writes_each:
                 return await self._write_alone(array)

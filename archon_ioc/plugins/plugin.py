@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 from archon_ioc.errors import ArchonError, InputError
+from archon_ioc.exposure.attribute_xml import AttributesStatus
 from archon_ioc.live import Live
+from archon_ioc.plugins.attribute_list import AttributeList
 from archon_ioc.plugins.ndarray import ArrayState, Geometry, NDArray
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,8 @@ class PluginSettings:
     sort_seconds: float = 0.1
     sort_size: int = 20
     preallocated: int = 100
+    attributes_file: str = ""
+    attributes_macros: str = ""
 
     def changed(self, **changes: Any) -> Self:
         """Return a copy with other values.
@@ -66,6 +70,7 @@ class PluginState:
     dropped_outputs: int = 0
     disordered: int = 0
     execution_ms: float = 0.0
+    attributes_status: int = 0
 
 
 S = TypeVar("S", bound=PluginState)
@@ -119,6 +124,8 @@ class Plugin(Generic[S]):
         """Called when something was accepted: a refusal is no longer what happened last."""
         self.connect: Callable[..., None] = self._alone
         """Called with name and address of the port whose arrays are wanted; a chain replaces it."""
+        self.attributes = AttributeList(name, self._attributes_asked, self._attributes_told)
+        """What is added to each array that goes out."""
         self._queue: deque[NDArray] = deque()
         self._changed = asyncio.Condition()
         self._turn = asyncio.Lock()
@@ -163,6 +170,7 @@ class Plugin(Generic[S]):
     async def run(self) -> None:
         """Process arrays until cancelled."""
         try:
+            await self.attributes.load()
             while True:
                 await self._next()
         finally:
@@ -265,12 +273,20 @@ class Plugin(Generic[S]):
                 return
             self.update(execution_ms=1000 * (time.perf_counter() - began))
             if result is not None:
-                await self._send(result)
+                await self._send(self.attributes.added_to(result))
 
     async def _send(self, result: NDArray) -> None:
         self.update(array=self.state.array.of(result))
         if self.state.settings.array_callbacks:
             await self.port.send(result)
+
+    def _attributes_asked(self) -> tuple[str, str]:
+        return self.state.settings.attributes_file, self.state.settings.attributes_macros
+
+    def _attributes_told(self, status: AttributesStatus, message: str) -> None:
+        self.update(attributes_status=int(status))
+        if message:
+            self.refused(message)
 
     def _alone(self, port: str, address: int = 0) -> None:
         raise InputError(f"there is no port {port}, address {address}")

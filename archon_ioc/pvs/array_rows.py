@@ -9,7 +9,7 @@ from archon_ioc.errors import InputError
 from archon_ioc.exposure.operations import Operations
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.plugins.ndarray import DATA_TYPES, EPICS_EPOCH, ArrayState, Geometry
-from archon_ioc.pvs.row import Array, Choice, Float, Int, Kind, Pv, Text
+from archon_ioc.pvs.row import Array, Choice, Float, Int, Kind, Pv, Severity, Text
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -25,6 +25,10 @@ CONTROLLER_GROUP, EXPOSURE_GROUP, READOUT_GROUP, IMAGE_GROUP = "Controller", "Ex
 SHUTTER_GROUP, FILE_GROUP = "Shutter", "Files"
 NO_YES = Choice(("No", "Yes"))
 DISABLE_ENABLE = Choice(("Disable", "Enable"))
+ATTRIBUTES_STATUS = Choice(
+    ("Attributes file OK", "File not found", "XML syntax error", "Macro substitution error"),
+    dict.fromkeys(("File not found", "XML syntax error", "Macro substitution error"), Severity.MAJOR),
+)
 DONE_ACQUIRE, DONE_ACQUIRING = Choice(("Done", "Acquire")), Choice(("Done", "Acquiring"))
 
 

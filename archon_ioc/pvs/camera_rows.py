@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from archon_ioc.exposure.attributes import LONGEST_TEXT
+from archon_ioc.exposure.attribute_xml import LONGEST_TEXT
 from archon_ioc.exposure.operations import Operations, heater_target
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.picture import ccd_temperature
@@ -13,6 +13,7 @@ from archon_ioc.plugins.feed import next_geometry
 from archon_ioc.plugins.ndarray import ArrayState
 from archon_ioc.protocol.replies import SystemInfo
 from archon_ioc.pvs.array_rows import (
+    ATTRIBUTES_STATUS,
     CONTROLLER_GROUP,
     DATA_TYPE,
     DISABLE_ENABLE,
@@ -286,9 +287,7 @@ ATTRIBUTES_ROWS: tuple[CameraPv, ...] = (
                         "The name of a file or XML itself. CONST, and EPICS_PV of this IOC, become header cards."),
     _attributes_setting("NDAttributesMacros", "attributes_macros", "Macros in the XML file", "NAME=value, OTHER=value"),
     Pv(name="NDAttributesStatus",
-       kind=Choice(("Attributes file OK", "File not found", "XML syntax error", "Macro substitution error"),
-                   {"File not found": Severity.MAJOR, "XML syntax error": Severity.MAJOR,
-                    "Macro substitution error": Severity.MAJOR}),
+       kind=ATTRIBUTES_STATUS,
        doc="What became of the XML file", group=FILE_GROUP, read=lambda s: s.attributes_status, rbv=False,
        more="StatusMessage_RBV says what is wrong."),
 )  # fmt: skip

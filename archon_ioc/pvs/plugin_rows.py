@@ -1,12 +1,14 @@
 """Rows of areaDetector's NDPluginBase: what every plugin shows and takes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from archon_ioc.exposure.attribute_xml import LONGEST_TEXT
 from archon_ioc.plugins.ndarray import Pool
 from archon_ioc.plugins.plugin import Plugin, PluginState
 from archon_ioc.pvs.array_rows import (
+    ATTRIBUTES_STATUS,
     DATA_TYPE,
     DISABLE_ENABLE,
     DONE_ACQUIRE,
@@ -35,7 +37,7 @@ def plugin_rows(plugin: Plugin[Any], group: str = IMAGE_GROUP) -> tuple[PluginPv
     return (
         *_identity_rows(plugin), *array_rows(_array, group), *_type_rows(group),
         *pool_rows(_pool_of(plugin), _empty, _preallocate, group), *_queue_rows(), *_counter_rows(group),
-        *_setting_rows(), *_idle_rows(),
+        *_setting_rows(), *_attribute_rows(), *_idle_rows(),
     )  # fmt: skip
 
 
@@ -153,19 +155,31 @@ def _setting_rows() -> Iterator[PluginPv]:
              group=PLUGIN_GROUP, read=lambda _: 0, put=_process, rbv=False, part=never)  # fmt: skip
 
 
+def _attribute_rows() -> Iterator[PluginPv]:
+    for name, field, doc in (
+        ("NDAttributesFile", "attributes_file", "Attributes of what goes out: an XML file"),
+        ("NDAttributesMacros", "attributes_macros", "Macros in the XML file"),
+    ):
+        yield replace(setting_row(name, Text(LONGEST_TEXT), doc, field), put=_put_attributes(field), rbv=False)
+    yield Pv(name="NDAttributesStatus", kind=ATTRIBUTES_STATUS, doc="What became of the XML file", group=PLUGIN_GROUP,
+             read=lambda s: s.attributes_status, rbv=False)  # fmt: skip
+
+
+def _put_attributes(field: str) -> Callable[[Plugin[Any], str], Awaitable[None]]:
+    async def put(plugin: Plugin[Any], value: str) -> None:
+        plugin.change(**{field: value})
+        await plugin.attributes.load()
+
+    return put
+
+
 def _idle_rows() -> Iterator[PluginPv]:
     """Yield what areaDetector has for each port, and what is of use for that of a camera only."""
-    attributes = "attributes are those of the camera: put them there"
     yield _constant("Acquire", DONE_ACQUIRING, "Unused: a plugin does not acquire", 0)
     yield _unused("Acquire", DONE_ACQUIRE, "Unused: a plugin does not acquire")
     yield _constant("AcquireBusy", DONE_ACQUIRING, "Unused: a plugin does not acquire", 0, rbv=False)
     yield _constant("AcquireBusyCB", DONE_ACQUIRING, "Unused: a plugin does not acquire", 0, rbv=False)
     yield _unused("WaitForPlugins", NO_YES, "Unused: a plugin does not acquire")
-    for name in ("NDAttributesFile", "NDAttributesMacros"):
-        yield Pv(name=name, kind=Text(256), doc="Unused: the camera's are in every image", group=PLUGIN_GROUP,
-                 read=lambda _: "", put=lambda _o, value: require(not value, attributes), rbv=False)  # fmt: skip
-    states = Choice(("Attributes file OK", "File not found", "XML syntax error", "Macro substitution error"))
-    yield _constant("NDAttributesStatus", states, "Unused: the camera's are in every image", 0, rbv=False)
     yield _constant("AsynIO.CNCT", Choice(("Disconnect", "Connect")), "Always there", 1, rbv=False)
 
 

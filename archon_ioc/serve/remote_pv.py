@@ -5,14 +5,19 @@ caproto has an asyncio client, but it can hang for ever when the other IOC start
 """
 
 import asyncio
+import contextlib
 import getpass
 import socket
+from collections.abc import AsyncIterator
 from typing import Any
 
 import caproto as ca
 
 FIRST_SEARCH_INTERVAL = 0.05
 """Seconds to the second search; each further one comes after twice the time."""
+
+LONGEST_SILENCE = 15.0
+"""Seconds without a word after which a server that is watched is asked for one; and in which it must answer."""
 
 
 class RemotePv:
@@ -69,6 +74,21 @@ class RemotePv:
             raise ca.CaprotoRuntimeError(f"it cannot be read ({response.status.name})")
         return response.data[0]
 
+    async def watch(self, data_type: ca.ChannelType) -> AsyncIterator[Any]:
+        """Yield the value now and after each change: an array, of strings or numbers. A server that is silent is lost.
+
+        Raises:
+            OSError, CaprotoError: if the connection is lost or the value cannot be read.
+        """
+        mask = ca.SubscriptionType.DBE_VALUE | ca.SubscriptionType.DBE_ALARM
+        self._send(self._channel.subscribe(data_type=data_type, data_count=0, mask=mask))
+        while True:
+            for command in await self._commands_or_echo():
+                if isinstance(command, ca.EventAddResponse):
+                    if not command.status.success:
+                        raise ca.CaprotoRuntimeError(f"it cannot be watched ({command.status.name})")
+                    yield command.data
+
     def close(self) -> None:
         """Drop the connection."""
         self._writer.transport.abort()
@@ -86,14 +106,27 @@ class RemotePv:
         self._send(request)
         ioid = getattr(request, "ioid", None)
         while True:
-            commands, _ = self._channel.circuit.recv(await self._received())
-            for command in commands:
-                self._channel.circuit.process_command(command)
-                if isinstance(command, ca.ErrorResponse | ca.CreateChFailResponse | ca.ServerDisconnResponse):
-                    raise ca.CaprotoRuntimeError(f"the server answered {command!r}")
+            for command in await self._commands():
                 # A caller that was cancelled leaves an answer behind.
                 if isinstance(command, answer) and getattr(command, "ioid", None) == ioid:
                     return command
+
+    async def _commands(self) -> list[Any]:
+        """Return what the server sends next, of which nothing is an error."""
+        commands, _ = self._channel.circuit.recv(await self._received())
+        for command in commands:
+            self._channel.circuit.process_command(command)
+            if isinstance(command, ca.ErrorResponse | ca.CreateChFailResponse | ca.ServerDisconnResponse):
+                raise ca.CaprotoRuntimeError(f"the server answered {command!r}")
+        return list(commands)
+
+    async def _commands_or_echo(self) -> list[Any]:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_SILENCE):
+                return await self._commands()
+        self._send(ca.EchoRequest())
+        async with asyncio.timeout(LONGEST_SILENCE):
+            return await self._commands()
 
     async def _received(self) -> bytes:
         received = await self._reader.read(1 << 16)

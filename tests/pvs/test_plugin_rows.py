@@ -71,7 +71,6 @@ def test_who_it_is_and_what_it_expects(plugin: Plugin[PluginState]) -> None:
         ("NDArrayAddress", 1, "CAM has no address 1"),
         ("NDArrayPort", "ONE", "feed itself"),
         ("DataType", 3, "that of the images that come in"),
-        ("NDAttributesFile", "/a.xml", "the camera"),
         ("NDimensions", 3, "2 dimensions"),
     ],
 )
@@ -108,3 +107,17 @@ def test_the_queue(plugin: Plugin[PluginState]) -> None:
     found = {name: row.read(state) for name, row in by_name(plugin).items()}
     assert (found["QueueUse"], found["QueueFree"], found["NumQueuedArrays"]) == (3, 17, 3)
     assert found["PoolUsedMem"] == 3 * 6 * 4 * 4 / (1 << 20)
+
+
+async def test_attributes(plugin: Plugin[PluginState]) -> None:
+    rows = by_name(plugin)
+    for name, value, status in (
+        ("NDAttributesFile", "/nowhere/$(A).xml", 1),
+        ("NDAttributesFile", '<Attributes><Attribute name="a" type="CONST" source="$(A)"/></Attributes>', 3),
+        ("NDAttributesMacros", "A=1", 0),
+    ):
+        put = rows[name].put
+        assert put
+        await put(plugin, value)
+        assert rows[name].read(plugin.state) == value
+        assert rows["NDAttributesStatus"].read(plugin.state) == status

@@ -43,3 +43,15 @@ async def test_a_server_that_goes_away_is_noticed(ca_environment: dict[str, str]
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await RemotePv.connect("P:Missing")
+
+
+async def test_a_value_is_watched_also_after_a_long_silence(
+    pv: RemotePv, target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archon_ioc.serve.remote_pv.LONGEST_SILENCE", 0.05)
+    values = pv.watch(ca.ChannelType.DOUBLE)
+    assert list(await anext(values)) == [1.5]
+    following = asyncio.ensure_future(anext(values))
+    assert not (await asyncio.wait([following], timeout=0.3))[0], "the server has said that it is there"
+    target.update(seconds=2.5)
+    assert list(await following) == [2.5]
