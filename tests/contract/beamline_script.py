@@ -49,7 +49,7 @@ def nsls() -> Any:
     if "nsls" not in cameras:
         made = NslsCamera(PREFIX, name="ccd")
         made.wait_for_connection(timeout=20)
-        made.stats.total.kind = "hinted"
+        made.stats.kind = made.stats.total.kind = "hinted"
         cameras["nsls"] = made
     return cameras["nsls"]
 
@@ -108,7 +108,7 @@ def read_back(documents: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     found: dict[str, Any] = {"frames": [], "events": []}
     with Filler(HANDLERS, inplace=False) as filler:
         for name, document in documents:
-            _, filled = filler(name, document) if document.get("data", {}).keys() != {"ccd_image"} else (name, document)
+            _, filled = filler(name, document)
             if name == "event":
                 found["events"].append({key: value for key, value in filled["data"].items() if "image" not in key})
                 pixels = filled["data"].get("ccd_image")
