@@ -133,6 +133,7 @@ class Plugin(Generic[S]):
         self.last: NDArray | None = None
         """The array that was processed last, kept to be processed again; without it that is not possible."""
         self._last_taken = 0.0
+        self._may_send_at = 0.0
 
     @property
     def name(self) -> str:
@@ -257,6 +258,8 @@ class Plugin(Generic[S]):
     async def _process(self, array: NDArray) -> None:
         async with self._turn:
             began = time.perf_counter()
+            if self.last and array.unique_id < self.last.unique_id:
+                self.update(disordered=self.state.disordered + 1)
             self.last = array
             if array.geometry != self.state.source:
                 self.prime(array.geometry)
@@ -277,8 +280,12 @@ class Plugin(Generic[S]):
 
     async def _send(self, result: NDArray) -> None:
         self.update(array=self.state.array.of(result))
-        if self.state.settings.array_callbacks:
-            await self.port.send(result)
+        if not self.state.settings.array_callbacks:
+            return
+        if self._is_too_much(result):
+            self.update(dropped_outputs=self.state.dropped_outputs + 1)
+            return
+        await self.port.send(result)
 
     def _attributes_asked(self) -> tuple[str, str]:
         return self.state.settings.attributes_file, self.state.settings.attributes_macros
@@ -290,6 +297,16 @@ class Plugin(Generic[S]):
 
     def _alone(self, port: str, address: int = 0) -> None:
         raise InputError(f"there is no port {port}, address {address}")
+
+    def _is_too_much(self, array: NDArray) -> bool:
+        """Whether so many bytes a second have gone out that this array does not; the first one always does."""
+        now, rate = time.monotonic(), self.state.settings.max_byte_rate
+        if not rate:
+            return False
+        if now < self._may_send_at:
+            return True
+        self._may_send_at = now + array.pixels.nbytes / rate
+        return False
 
     def _is_due(self, settings: PluginSettings) -> bool:
         now = time.monotonic()

@@ -83,11 +83,11 @@ class RemotePv:
         mask = ca.SubscriptionType.DBE_VALUE | ca.SubscriptionType.DBE_ALARM
         self._send(self._channel.subscribe(data_type=data_type, data_count=0, mask=mask))
         while True:
-            for command in await self._commands_or_echo():
-                if isinstance(command, ca.EventAddResponse):
-                    if not command.status.success:
-                        raise ca.CaprotoRuntimeError(f"it cannot be watched ({command.status.name})")
-                    yield command.data
+            commands = await self._commands_or_echo()
+            for update in (command for command in commands if isinstance(command, ca.EventAddResponse)):
+                if not update.status.success:
+                    raise ca.CaprotoRuntimeError(f"it cannot be watched ({update.status.name})")
+                yield update.data
 
     def close(self) -> None:
         """Drop the connection."""

@@ -159,3 +159,28 @@ async def test_throttled_arrays_are_not_counted_as_dropped(running: Any) -> None
         await chain.settled()
     assert plugin.numbers == [1]
     assert plugin.state.dropped == 0
+
+
+async def test_no_more_goes_out_than_is_wanted(running: Any) -> None:
+    one, two = Kept("ONE"), Kept("TWO")
+    one.change(max_byte_rate=1.0)
+    async with running(one, two) as chain:
+        two.connect("ONE")
+        for number in range(1, 4):
+            await chain.send(array(number))
+        await chain.settled()
+        one.change(max_byte_rate=0.0)
+        await chain.send(array(4))
+        await chain.settled()
+    assert two.numbers == [1, 4]
+    assert (one.state.dropped_outputs, one.state.array.counter) == (2, 4)
+
+
+async def test_an_older_array_is_out_of_order(running: Any) -> None:
+    one = Kept()
+    async with running(one) as chain:
+        for number in (1, 3, 2, 5):
+            await chain.send(array(number))
+        await chain.settled()
+        await one.again()
+    assert one.state.disordered == 1
