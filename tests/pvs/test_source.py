@@ -5,14 +5,19 @@ from typing import Any
 
 import pytest
 
+from archon_ioc.config import SiteConfig
 from archon_ioc.exposure.state import CameraState
 from archon_ioc.live import Live
+from archon_ioc.plugins.chain import Chain
+from archon_ioc.plugins.ndarray import Attribute
 from archon_ioc.plugins.standard_arrays import StandardArrays
 from archon_ioc.pvs.camera_rows import CAMERA_ROWS
+from archon_ioc.pvs.detector import build_plugins
 from archon_ioc.pvs.image_rows import image_rows
 from archon_ioc.pvs.render import Table
 from archon_ioc.pvs.row import Pixels
 from archon_ioc.pvs.source import PvValues
+from tests.plugins.arrays import array
 
 
 class Nobody:
@@ -93,3 +98,26 @@ def test_values_of_other_programs(live: Live[CameraState]) -> None:
     assert others.watched == [{x}, {x, y}, {y}]
     assert found.read("M:x", as_text=False) == 2.5
     assert found.read("M:y", as_text=True) is None
+
+
+async def test_a_result_of_a_plugin_goes_out_with_its_image() -> None:
+    """What ophyd-async sets up to have the sum of an image in its file."""
+    parts = {part.plugin.name: part for part in build_plugins(SiteConfig(), Pixels(12))}
+    stats, image = parts["STATS1"].plugin, parts["Image1"].plugin
+    chain = Chain("ARCHON", [part.plugin for part in parts.values()])
+    tables = [Table(part.prefix, part.rows, part.plugin.live, part.plugin) for part in parts.values()]
+    stats.attributes.source = PvValues("X:", tables, {part.plugin.name: part.prefix for part in parts.values()})
+    image.connect("STATS1")
+    stats.change(
+        blocking=True,
+        attributes_file='<Attributes><Attribute name="det-sum" type="PARAM" source="TOTAL" addr="0" datatype="DOUBLE"'
+        ' description="Sum of the array"/></Attributes>',
+    )
+    image.change(blocking=True)
+    for plugin in chain.camera.behind.copy():
+        if plugin is not stats:
+            plugin.change(enabled=False)
+    await stats.attributes.load()
+    await chain.send(array(1))
+    assert image.last
+    assert image.last.attributes == {"det-sum": Attribute(24 * 25 / 2, "Sum of the array", "TOTAL", "Param", "Float64")}
