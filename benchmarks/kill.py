@@ -1,6 +1,6 @@
 """Kill the program in the middle of exposures, again and again: ``python benchmarks/kill.py [--runs 300] [--seed 1]``.
 
-Two simulated controllers live on; the program that exposes with them, all of the IOC but its CA server, is killed
+Two simulated controllers live on; the program that exposes with them, the IOC without its servers and plugins, is killed
 (SIGKILL) at a random moment of a random phase, and started again, which recovers what it has left. In the end every
 frame that was read out must be in its files once, whole, with the pixels of its own controller. Exits with 1 if not.
 """
@@ -27,8 +27,10 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from archon_ioc import app, config
+from archon_ioc import config
 from archon_ioc.acf.file import Acf
+from archon_ioc.exposure.camera import Camera
+from archon_ioc.exposure.opening import make_controllers
 from archon_ioc.exposure.phase import Phase
 from archon_ioc.exposure.settings import ImageMode
 from archon_ioc.protocol.replies import FrameStatus
@@ -189,8 +191,7 @@ def _live(site: dict[str, Any], phase: "Synchronized[int]", images: "Synchronize
 
 
 async def _expose(site: dict[str, Any], phase: "Synchronized[int]", images: "Synchronized[int]") -> None:
-    ioc = app.join(config.validated(site))
-    camera = ioc.camera
+    camera = _camera(site)
 
     async def show() -> None:
         async for state in camera.live.watch():
@@ -210,12 +211,17 @@ async def _expose(site: dict[str, Any], phase: "Synchronized[int]", images: "Syn
         await camera.acquire()
 
 
+def _camera(site: dict[str, Any]) -> Camera:
+    valid = config.validated(site)
+    return Camera(make_controllers(valid), valid)
+
+
 def _recover(site: dict[str, Any]) -> None:
     asyncio.run(_recover_all(site))
 
 
 async def _recover_all(site: dict[str, Any]) -> None:
-    camera = app.join(config.validated(site)).camera
+    camera = _camera(site)
     tasks = [asyncio.create_task(controller.run()) for controller in camera.controllers]
     tasks.append(asyncio.create_task(camera.run()))
     await camera.live.until(lambda state: state.is_up and state.journal.pending == 0)
