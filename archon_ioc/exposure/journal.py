@@ -224,13 +224,17 @@ class Journal:
         with self._turn:
             self._release(name)
 
-    def is_used_elsewhere(self, controller: str) -> bool:
-        """Return whether another program, which lives, has an entry of a controller: it may be exposing with it."""
+    def is_used_elsewhere(self, controller: str, backplane: str = "") -> bool:
+        """Return whether another program, which lives, has an entry of a controller: it may be exposing with it.
+
+        Args:
+            controller: its name.
+            backplane: the serial number of its backplane, nothing if not known: another one may have the same name.
+        """
         with self._turn:
             own = set(self._held)
-        return any(
-            _is_held(path) for path in self._entry_paths() if path.stem not in own and _of(path.stem) == controller
-        )
+        others = [path for path in self._entry_paths() if path.stem not in own and _of(path.stem) == controller]
+        return any(_is_held(path) and _may_be_of(path, backplane) for path in others)
 
     def acf(self, entry: Entry) -> Acf | None:
         """Return the configuration that an entry was exposed with, None without one.
@@ -357,6 +361,15 @@ def _is_held(path: Path) -> bool:
     if file := _locked(path):
         file.close()
     return file is None and path.exists()
+
+
+def _may_be_of(path: Path, backplane: str) -> bool:
+    """Whether another program's entry is of the controller with this backplane, as far as both are known."""
+    try:
+        entry = _ENTRY.validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True
+    return "" in (backplane, entry.controller.backplane) or entry.controller.backplane == backplane
 
 
 def _of(name: str) -> str:

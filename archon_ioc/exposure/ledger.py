@@ -100,7 +100,8 @@ class Ledger:
 
     async def is_used_elsewhere(self, controller: str) -> bool:
         """Return whether another program that lives has an exposure of a controller."""
-        return await asyncio.to_thread(self._journal.is_used_elsewhere, controller)
+        backplane = self._backplanes.get(controller, "")
+        return await asyncio.to_thread(self._journal.is_used_elsewhere, controller, backplane)
 
     def release(self, entry: Entry) -> None:
         """Leave an entry to another program: its controller only has the same name as ours."""

@@ -63,12 +63,20 @@ class Series:
         """Check before the first exposure that the files of one image can be written.
 
         Raises:
-            StateError: if a controller is not ready, or the files cannot be written.
+            StateError: if a controller is not ready, or another program has it, or the files cannot be written.
         """
         if not settings.readout and (settings.images, settings.num_exposures) != (1, 1):
             raise StateError("without a readout there is one exposure at a time: ArchonReadout is No")
         acfs = await self._shots.check(settings)
+        await self._require_unused()
         await self._filing.require_room(sum(_frame_bytes(acf, settings) for acf in acfs.values()))
+
+    async def _require_unused(self) -> None:
+        """Refuse what would ruin an exposure of another program, one that is taken, or waits on the CCD or for a disk."""
+        for unit in self._shots.units:
+            if await self._ledger.is_used_elsewhere(unit.name):
+                why = "another program exposes with it, or has an exposure that is not on the disk"
+                raise StateError(f"{unit.name}: {why}")
 
     async def take(self, settings: ExposureSettings) -> None:
         """Take all images of an acquisition; each is saved while the next one is exposed.

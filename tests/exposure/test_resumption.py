@@ -219,6 +219,20 @@ async def test_a_program_killed_just_before_it_reads_out_leaves_it_on_the_ccd(be
         assert fits.getheader(bench.folder / "archon_0001.fits")["EXPTIME"] == 0.1
 
 
+async def test_a_program_that_lives_has_its_controller_for_itself(benches) -> None:
+    async with benches(speed=1, line_seconds=0.002) as bench:
+        bench.camera.change(seconds=0.1, readout=False)
+        await bench.camera.acquire()
+        other = Camera((bench.controller,), bench.camera._site)
+        told = len(bench.device.commands)
+        with pytest.raises(StateError, match="archon: another program exposes with it, or has an exposure that is not"):
+            await other.acquire(other.state.settings.changed(seconds=0.0, readout=True))
+        assert "HOLDTIMING" not in bench.device.commands[told:]
+        await bench.camera.read()
+        await other.acquire(other.state.settings.changed(seconds=0.0, readout=True))
+        assert bench.files == ["archon_0001.fits", "archon_0002.fits"]
+
+
 async def test_several_controllers_of_which_one_was_restarted(groups) -> None:
     async with groups(2, site={}) as group:
         camera = group.camera
