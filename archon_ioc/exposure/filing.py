@@ -273,13 +273,15 @@ class Filing:
         """Write the last image, or what is missing of its files.
 
         Raises:
-            StateError: if there is none.
+            StateError: if there is none, or only some controllers have their part of it yet.
             SaveError: if a file could not be written.
         """
         async with self._by_hand:
             files = self._last
             if files is None:
                 raise StateError("there is no image to write yet")
+            if self._live.value.acquiring and len(files.exposures) < len(self._site.units):
+                raise StateError("the image is not complete yet, some controllers are still read out")
             await self._live.until(lambda state: not state.file.writing)
             if not files.names or not files.unwritten:
                 files.naming, files.names = None, {}  # all of it, under a number of its own

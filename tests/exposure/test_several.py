@@ -216,6 +216,19 @@ async def test_written_later_under_one_number(groups: Groups) -> None:
         assert group.files[2:] == ["archon_0002_b1.fits", "archon_0002_r1.fits"]
 
 
+async def test_an_image_that_is_not_complete_gets_no_second_number(groups: Groups) -> None:
+    async with groups(2) as group:
+        group.boxes["r1"].sim.faults.end_fetch_after_blocks = 0
+        group.camera.change(seconds=0.0)
+        client = asyncio.create_task(group.camera.acquire())
+        await group.until(lambda state: bool(state.file.full_name))
+        with pytest.raises(StateError, match="not complete yet"):
+            await group.camera.filing.write()
+        await group.camera.abort()
+        await client
+        assert group.files == ["archon_0001_b1.fits"]
+
+
 # Puts
 
 
