@@ -72,7 +72,7 @@ class Series:
         await self._filing.require_room(sum(_frame_bytes(acf, settings) for acf in acfs.values()))
 
     async def _require_unused(self) -> None:
-        """Refuse what would ruin an exposure of another program, one that is taken, or waits on the CCD or for a disk."""
+        """Refuse what would ruin another program's exposure: one that is taken, or waits on the CCD or for a disk."""
         for unit in self._shots.units:
             if await self._ledger.is_used_elsewhere(unit.name):
                 why = "another program exposes with it, or has an exposure that is not on the disk"
