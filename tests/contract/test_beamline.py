@@ -39,9 +39,9 @@ def test_apstools_finds_a_primed_plugin_and_reads_back_what_was_taken(beamline: 
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("call", ["nsls_count(200, 1)", "aps_count('hdf1', 200)", "aps_count('tiff1', 200)"])
-def test_two_hundred_triggers_without_a_miss(beamline: Script, ioc: Any, call: str) -> None:
+@pytest.mark.parametrize("call", ["nsls_count(50, 1)", "aps_triggers(50)"])
+def test_fifty_triggers_without_a_miss(beamline: Script, ioc: Any, call: str) -> None:
     found = beamline(call)
-    assert (found["exit"], len(found["events"])) == ("success", 200)
-    if call.startswith("aps"):
-        assert found["frames"] == taken(ioc, 200)
+    assert (found["exit"], found["frames_taken"], len(found["events"])) == ("success", 50, 50)
+    totals = [event.get("ccd_stats_total", event.get("ccd_stats1_total")) for event in found["events"]]
+    assert len(set(totals)) > 25, "each point has its own image"

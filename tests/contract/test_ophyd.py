@@ -91,9 +91,9 @@ def test_the_page_for_users(script: Any, ioc: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("kind", ["plain", "hdf", "tiff"])
-def test_two_hundred_triggers_without_a_miss(script: Any, kind: str) -> None:
-    found = script(f"count({kind!r}, 200)")
+@pytest.mark.parametrize(("kind", "points"), [("hdf", 200), ("tiff", 50), ("plain", 50)])
+def test_many_triggers_without_a_miss(script: Any, ioc: Any, kind: str, points: int) -> None:
+    found = script(f"count({kind!r}, {points})")
     assert found["exit"] == "success"
-    assert len(found["total"]) == 200
-    assert len(found["frames"]) == (0 if kind == "plain" else 200)
+    assert len(found["total"]) == points
+    assert found["frames"] == ([] if kind == "plain" else [digest(path) for path in files(ioc)[-points:]])

@@ -96,11 +96,11 @@ def test_the_page_for_users(script: Any, ioc: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("kind", ["hdf", "tiff", "fits"])
-def test_two_hundred_triggers_without_a_miss(script: Any, kind: str) -> None:
-    found = script(f"count({kind!r}, 200)")
-    assert (found["exit"], found["announced"], found["events"]) == ("success", 200, 200)
-    assert len(found["frames"]) == 200
+@pytest.mark.parametrize(("kind", "points"), [("hdf", 200), ("tiff", 50), ("fits", 50)])
+def test_many_triggers_without_a_miss(script: Any, kind: str, points: int) -> None:
+    found = script(f"count({kind!r}, {points})")
+    assert (found["exit"], found["announced"], found["events"]) == ("success", points, points)
+    assert len(set(found["frames"])) == points, "each point has its own image"
 
 
 @pytest.mark.slow
