@@ -1,6 +1,6 @@
 """Kill the program in the middle of exposures, again and again: ``python benchmarks/kill.py [--runs 300] [--seed 1]``.
 
-Two simulated controllers live on; the program that exposes with them, the IOC without its servers and plugins, is killed
+Two simulated controllers live on; the program that exposes with them, an IOC without servers and plugins, is killed
 (SIGKILL) at a random moment of a random phase, and started again, which recovers what it has left. In the end every
 frame that was read out must be in its files once, whole, with the pixels of its own controller. Exits with 1 if not.
 """
