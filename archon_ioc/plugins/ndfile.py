@@ -16,6 +16,7 @@ from archon_ioc.exposure.settings import LARGEST_NUMBER, FileWriteMode
 from archon_ioc.plugins.file_names import first_free_number, free_path
 from archon_ioc.plugins.ndarray import Geometry, NDArray
 from archon_ioc.plugins.ndfile_state import (
+    NDFileSettings,
     NDFileState,
     driver_file,
     is_last,
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 _MESSAGE_LENGTH = 255
 _MOST_TRIED = 10_000
 
+
+_Claim = tuple[Path, NDFileSettings]
+"""The name of a file that is to be opened, and the settings that it was made of."""
 
 F = TypeVar("F", bound=NDFileState)
 
@@ -52,6 +56,8 @@ class FilePlugin(Plugin[F], Generic[F]):
         self._file_turn = asyncio.Lock()
         self._path_turn = asyncio.Lock()
         self._file: OpenFile | None = None
+        self._claimed: _Claim | None = None
+        self._named: tuple[Path, NDFileSettings] | None = None
         self._buffer: deque[NDArray] = deque()
         self._ended = asyncio.Event()
 
@@ -201,6 +207,7 @@ class FilePlugin(Plugin[F], Generic[F]):
             if self.state.capturing:
                 return
             self.update(error=False, message="", full_name="", captured=0)
+            self._named = None
             async with self._ending_at_errors():
                 await self._prepare()
             self._ended = asyncio.Event()
@@ -220,10 +227,12 @@ class FilePlugin(Plugin[F], Generic[F]):
         if files.write_mode is FileWriteMode.CAPTURE:
             self._buffer.clear()
             self._require_memory()
-        elif self.holds_many and not files.lazy_open and not is_named_later:
-            if not state.source.byte_count:
+        elif self.holds_many and not is_named_later:
+            if not files.lazy_open and not state.source.byte_count:
                 raise StateError("the size of images is not known: take one first, or set LazyOpen")
-            await self._open(state.source)
+            self._named = await self._name()  # ophyd reads the number now, also where the file is opened later
+            if not files.lazy_open:
+                await self._open(state.source)
 
     def _require_memory(self) -> None:
         count, each = self.state.files.num_capture, self.state.source.byte_count
@@ -278,18 +287,42 @@ class FilePlugin(Plugin[F], Generic[F]):
     async def _add(self, array: NDArray, *, single: bool = False) -> None:
         """Write an image into the open file, or a new one."""
         if self._file is None:
-            self.update(files=steered(self.state.files, array))
+            wanted = steered(self.state.files, array)
+            if wanted != self.state.files:
+                self._named = None
+                self.update(files=wanted)
             await self._open(array.geometry, single=single)
         if self._file is None or self._file.geometry != array.geometry:
             known = self._file.geometry if self._file else array.geometry
             raise InputError(f"image {array.unique_id} is {_words(array.geometry)}, its file has {_words(known)}")
         await self.in_thread(self._file.writer.write, array)
 
-    async def _open(self, geometry: Geometry, *, single: bool = False) -> None:
+    async def _name(self) -> tuple[Path, NDFileSettings]:
+        """Return the path of the next file and the settings that it is of, and count its number."""
         files = self.state.files
         path = await asyncio.to_thread(free_path, files, self._resolve)
         number = min(files.number + 1, LARGEST_NUMBER) if files.auto_increment else files.number
-        self.update(files=replace(files, number=number), full_name=str(path))
+        self.update(files=replace(files, number=number))
+        return path, files
+
+    def _steer(self, array: NDArray) -> None:
+        wanted = steered(self.state.files, array)
+        if wanted != self.state.files:
+            self._claimed = None
+            self.update(files=wanted)
+
+    async def _claim(self) -> _Claim:
+        """Take the next name. Clients that begin a capture take the file for that before FileNumber."""
+        files = self.state.files
+        path = await asyncio.to_thread(free_path, files, self._resolve)
+        if files.auto_increment:
+            self.update(files=replace(self.state.files, number=min(files.number + 1, LARGEST_NUMBER)))
+        return path, files
+
+    async def _open(self, geometry: Geometry, *, single: bool = False) -> None:
+        claimed, self._claimed = self._claimed, None
+        path, files = claimed or await self._claim()
+        self.update(full_name=str(path))
         is_whole = single or not self.holds_many
         part = part_of(path, files.temp_suffix, is_whole=is_whole)
         count = len(self._buffer) or self.state.files.num_capture
@@ -298,7 +331,7 @@ class FilePlugin(Plugin[F], Generic[F]):
         self.update(**self.results())
 
     async def _close(self) -> None:
-        file, self._file = self._file, None
+        file, self._file, self._claimed = self._file, None, None
         if file:
             await self.in_thread(file.close)
             log.info("%s wrote %s", self.name, file.path)
@@ -326,7 +359,7 @@ class FilePlugin(Plugin[F], Generic[F]):
                 await self._break_off(problem)
 
     async def _break_off(self, problem: str) -> None:
-        file, self._file = self._file, None
+        file, self._file, self._claimed = self._file, None, None
         if file:
             try:
                 await self.in_thread(file.abandon)
