@@ -57,7 +57,6 @@ class FilePlugin(Plugin[F], Generic[F]):
         self._path_turn = asyncio.Lock()
         self._file: OpenFile | None = None
         self._claimed: _Claim | None = None
-        self._named: tuple[Path, NDFileSettings] | None = None
         self._buffer: deque[NDArray] = deque()
         self._ended = asyncio.Event()
 
@@ -86,10 +85,10 @@ class FilePlugin(Plugin[F], Generic[F]):
     async def run(self) -> None:
         """Write images until cancelled; then the file is closed. Numbers of files from before are not used again."""
         files = self.state.files
-        if await self.look_at_path():
-            number = await asyncio.to_thread(first_free_number, files, self._resolve)
-            if self.state.files == files:  # nobody has set others meanwhile
-                self.update(files=replace(files, number=number))
+        number = await asyncio.to_thread(first_free_number, files, self._resolve)
+        if self.state.files == files:  # nobody has set others meanwhile
+            self.update(files=replace(files, number=number))
+        await self.look_at_path()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_enabled(), name=f"{self.name} enabled")
             tasks.create_task(super().run(), name=f"{self.name} images")
@@ -207,7 +206,6 @@ class FilePlugin(Plugin[F], Generic[F]):
             if self.state.capturing:
                 return
             self.update(error=False, message="", full_name="", captured=0)
-            self._named = None
             async with self._ending_at_errors():
                 await self._prepare()
             self._ended = asyncio.Event()
@@ -230,7 +228,7 @@ class FilePlugin(Plugin[F], Generic[F]):
         elif self.holds_many and not is_named_later:
             if not files.lazy_open and not state.source.byte_count:
                 raise StateError("the size of images is not known: take one first, or set LazyOpen")
-            self._named = await self._name()  # ophyd reads the number now, also where the file is opened later
+            self._claimed = await self._claim()  # ophyd reads the number now, also where the file is opened later
             if not files.lazy_open:
                 await self._open(state.source)
 
@@ -287,23 +285,12 @@ class FilePlugin(Plugin[F], Generic[F]):
     async def _add(self, array: NDArray, *, single: bool = False) -> None:
         """Write an image into the open file, or a new one."""
         if self._file is None:
-            wanted = steered(self.state.files, array)
-            if wanted != self.state.files:
-                self._named = None
-                self.update(files=wanted)
+            self._steer(array)
             await self._open(array.geometry, single=single)
         if self._file is None or self._file.geometry != array.geometry:
             known = self._file.geometry if self._file else array.geometry
             raise InputError(f"image {array.unique_id} is {_words(array.geometry)}, its file has {_words(known)}")
         await self.in_thread(self._file.writer.write, array)
-
-    async def _name(self) -> tuple[Path, NDFileSettings]:
-        """Return the path of the next file and the settings that it is of, and count its number."""
-        files = self.state.files
-        path = await asyncio.to_thread(free_path, files, self._resolve)
-        number = min(files.number + 1, LARGEST_NUMBER) if files.auto_increment else files.number
-        self.update(files=replace(files, number=number))
-        return path, files
 
     def _steer(self, array: NDArray) -> None:
         wanted = steered(self.state.files, array)
@@ -315,8 +302,9 @@ class FilePlugin(Plugin[F], Generic[F]):
         """Take the next name. Clients that begin a capture take the file for that before FileNumber."""
         files = self.state.files
         path = await asyncio.to_thread(free_path, files, self._resolve)
-        if files.auto_increment:
-            self.update(files=replace(self.state.files, number=min(files.number + 1, LARGEST_NUMBER)))
+        now = self.state.files
+        if files.auto_increment and now.number == files.number:  # else somebody has just set the next one
+            self.update(files=replace(now, number=min(files.number + 1, LARGEST_NUMBER)))
         return path, files
 
     async def _open(self, geometry: Geometry, *, single: bool = False) -> None:

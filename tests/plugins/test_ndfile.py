@@ -109,16 +109,6 @@ async def test_a_file_is_opened_at_once_without_lazy_open(many: Many, folder: Pa
     assert (many.state.full_name, many.state.files.number) == (f"{folder}/a_01.txt", 2)
 
 
-async def test_the_number_is_counted_before_the_first_image(many: Many, folder: Path) -> None:
-    """ophyd reads it when the capture has begun, and takes one away for the name of the file."""
-    task = await begun(many)
-    assert many.state.files.number == 2
-    await give(many, 1)
-    await many.capture(0)
-    await asyncio.wait_for(task, 5)
-    assert (many.state.files.number, found(folder)) == (2, {"a_01.txt": [1]})
-
-
 @pytest.mark.parametrize("lazy", [False, True])
 async def test_the_file_of_a_capture_is_that_before_the_next_number(many: Many, folder: Path, *, lazy: bool) -> None:
     many.prime(array().geometry)

@@ -81,9 +81,8 @@ async def test_numbers_of_files_from_before_are_not_used_again(folder: Path, run
     for template, number in (("%s%s_%2.2d.txt", 3), ("%s%s_01.txt", 1), ("", 1)):
         plugin = Many("FILE", replace(settings(folder), files=replace(settings(folder).files, template=template)))
         async with running(plugin):
-            await plugin.live.until(lambda state: state.path_exists, 5)
-            await plugin.flush()
-            await plugin.live.until(lambda state, number=number: state.files.number == number, 5)
+            state = await plugin.live.until(lambda state: state.path_exists, 5)
+            assert state.files.number == number
 
 
 async def test_a_name_that_is_taken_in_a_stream_ends_it(one: One, folder: Path) -> None:
