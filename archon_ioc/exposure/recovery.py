@@ -75,6 +75,16 @@ class Recovery:
         if self.resumption and self.resumption.is_due:
             await self.resumption.resume()
 
+    async def _make_safe(self, unit: Unit) -> None:
+        """Stop a script; before that of a wired leader those of the others, which it would let run if they are held."""
+        if self._is_wired_leader(unit):
+            for other in (other for other in self._units.values() if other is not unit):
+                await other.controller.timing.make_safe()
+        await unit.controller.timing.make_safe()
+
+    def _is_wired_leader(self, unit: Unit) -> bool:
+        return self._site.sync == "hardware" and unit is next(iter(self._units.values()))
+
     def _leader_last(self, entries: Sequence[Entry]) -> list[Entry]:
         """Return them in the order to recover them: cores that were left held may all run when the leader's do."""
         leader = next(iter(self._units))
@@ -137,6 +147,8 @@ class Recovery:
         unit = self._units.get(entry.controller.name)
         if entry.held or unit is None or not unit.state.is_up or unit.is_unsafe or self._ledger.is_held(entry):
             return False  # what is in memory waits for the disk, and for somebody who makes room
+        if self._is_wired_leader(unit) and not all(other.state.is_up for other in self._units.values()):
+            return False
         return self._tried.get(entry.name) != unit.state.link_errors
 
     async def _try(self, entry: Entry) -> tuple[str, ...] | ArchonError:
@@ -181,7 +193,7 @@ class Recovery:
         await unit.controller.get_frame()  # so that it is known who answers
         salvage.require_same(entry, _backplane(unit))
         if entry.name not in self._ledger.cut_short:
-            await unit.controller.timing.make_safe()
+            await self._make_safe(unit)
         await self._ledger.forget(entry.name)
         return (), f"Ended {entry}"
 
@@ -236,13 +248,18 @@ class Recovery:
         return await asyncio.to_thread(develop, part.shot(cards), state, self._site)
 
     async def _rest(self, entry: Entry, unit: Unit) -> None:
-        """Let the CCD be cleared again: the program that died did not come to that."""
-        if entry.name in self._ledger.cut_short:
+        """Let the CCD be cleared again: the program that died did not come to that, or had the next exposure begun."""
+        if entry.name in self._ledger.cut_short or self._is_followed(entry):
             return
         try:
             await unit.rest()
         except (StateError, ReadoutError) as error:
             log.warning("%s: idle clearing is not switched on: %s", unit.name, error)
+
+    def _is_followed(self, entry: Entry) -> bool:
+        """Whether the CCD may already collect a later exposure, which clearing it would ruin."""
+        others = [other for other in self._ledger.pending if other.name not in self._ledger.cut_short]
+        return any(other.controller.name == entry.controller.name and other.noted > entry.noted for other in others)
 
     async def _frame_of(self, entry: Entry, unit: Unit) -> BufferInfo:
         """Return the buffer with the whole frame of an entry; while that is being exposed or read out, wait."""
@@ -254,7 +271,7 @@ class Recovery:
             return await self._awaited(entry, unit, frames, found)
         except ReadoutError:
             if entry.name not in self._ledger.cut_short and unit.state.is_up:
-                await unit.controller.timing.make_safe()  # it may be held, or wait for a trigger or to be read out
+                await self._make_safe(unit)  # it may be held, or wait for a trigger or to be read out
             raise
 
     async def _awaited(self, entry: Entry, unit: Unit, frames: FrameStatus, found: BufferInfo | None) -> BufferInfo:
