@@ -193,6 +193,7 @@ class Account:
         """The controllers whose frame is still to be fetched though the next exposure has begun."""
         self.settings = settings
         """How the image is taken."""
+        self._kept: set[str] = set()  # the controllers whose frame the journal names
         self._ledger = ledger
         self._cards = cards
         self._entries: dict[str, Entry] = {}  # by controller
@@ -252,13 +253,16 @@ class Account:
         if (entry := self._entries.get(unit.name)) and entry.naming:
             entry = replace(entry, controller=Snapshot.of(unit.state), frame=frame, moments=moment)
             self._entries[unit.name] = entry
-            await self._ledger.write(entry)
+            if await self._ledger.write(entry):
+                self._kept.add(unit.name)
 
     def defer(self, unit: Unit) -> bool:
         """Let the frame of a controller be fetched later, and return whether that is safe: a crash cannot lose it."""
         entry = self._entries.get(unit.name)
         frames = unit.state.frames
-        if entry is None or entry.frame is None or frames is None or not salvage.survives(entry.frame, frames):
+        if unit.name not in self._kept or entry is None or entry.frame is None or frames is None:
+            return False
+        if not salvage.survives(entry.frame, frames):
             return False
         self.deferred.add(unit.name)
         return True

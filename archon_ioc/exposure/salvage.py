@@ -7,6 +7,7 @@ from datetime import timedelta
 from archon_ioc.errors import ReadoutError, StateError
 from archon_ioc.exposure.journal import Entry
 from archon_ioc.exposure.moments import Moments
+from archon_ioc.exposure.settings import ShutterMode
 from archon_ioc.protocol.replies import TICK, BufferInfo, FrameStatus
 
 _EARLY = 0.25
@@ -111,7 +112,16 @@ def moments(entry: Entry, frame: BufferInfo) -> Moments:
     length = entry.seconds + entry.paused
     if to_first_pixel < length + entry.pause - _EARLY:
         length = max(to_first_pixel - entry.pause, entry.paused)
-    return Moments(entry.noted, entry.noted + timedelta(seconds=length), length - entry.paused, to_first_pixel)
+    # Between the entry and the begin any time can have passed, on a busy machine; a script that reads out by itself tells.
+    late = max(to_first_pixel - entry.pause - length, 0.0) if _reads_out_by_itself(entry) else 0.0
+    started = entry.noted + timedelta(seconds=late)
+    return Moments(started, started + timedelta(seconds=length), length - entry.paused, to_first_pixel)
+
+
+def _reads_out_by_itself(entry: Entry) -> bool:
+    settings = entry.settings
+    is_awaited = settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
+    return not (is_awaited or settings.holds_charge)
 
 
 def in_danger(entries: Iterable[Entry], frames: FrameStatus) -> Entry | None:
@@ -126,7 +136,10 @@ def survives(frame: BufferInfo, frames: FrameStatus) -> bool:
 
 
 def _next(frames: FrameStatus) -> BufferInfo:
-    return frames.buffer(frames.write_buffer % _buffers_in_use(frames) + 1)
+    """Return the buffer that is written next: one that is locked, perhaps by a fetch before, is left out."""
+    count = _buffers_in_use(frames)
+    following = ((frames.write_buffer + step) % count + 1 for step in range(count))
+    return frames.buffer(next(number for number in following if number != frames.read_buffer))
 
 
 def _frames(entry: Entry) -> list[BufferInfo]:

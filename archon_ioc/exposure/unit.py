@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 from archon_ioc.acf.file import Acf
@@ -25,6 +26,8 @@ _STOP_SECONDS = 10.0
 """How long stopping the script may take: it waits for what the controller does before, APPLYMOD takes 1.5 s."""
 _HASTY = 2.0
 """The same when the program stops, which must be over within 3 s."""
+_LONGEST_FETCH = 2.0
+"""Seconds that stopping the script waits for a fetch, which keeps the controller from listening."""
 
 
 class Unit:
@@ -41,7 +44,7 @@ class Unit:
         self._running = False  # the timing script does something for us
         self._unsafe = False  # … and could not be told to stop
         self._problem = ""
-        self._fetching = False
+        self._fetches = 0  # that run, or wait for one another
         self._is_hasty = False
         self._is_relinking = False  # by us, and the script may have to be stopped then
         self._lost = ""  # why it does not have what another life of the program left on the CCD
@@ -215,7 +218,7 @@ class Unit:
             ArchonError: if the frame is gone, or the link is lost again and again.
         """
         self._require_time()
-        self._fetching = True
+        self._fetches += 1
         try:
             for attempt in range(1, _FETCH_TRIES):
                 try:
@@ -226,7 +229,7 @@ class Unit:
                     await self.controller.timing.until_up()
             return await self.controller.timing.fetch(info)
         finally:
-            self._fetching = False
+            self._fetches -= 1
 
     def _require_time(self) -> None:
         if self._is_hasty:
@@ -241,9 +244,7 @@ class Unit:
             return False
         self._unsafe = True
         try:
-            async with self._patience.limit(_STOP_SECONDS):
-                if self._is_relinking:
-                    await self.controller.timing.until_up()
+            async with self._patience.limit(_STOP_SECONDS), self._undisturbed():
                 await self.controller.timing.make_safe()
         except (LinkError, RejectedError, StateError) as error:
             self._complain(str(error))
@@ -254,13 +255,30 @@ class Unit:
             self._problem = ""
         return not self._unsafe
 
+    @asynccontextmanager
+    async def _undisturbed(self) -> AsyncGenerator[None]:
+        """Keep fetches away. One that takes long loses its link, and is tried again: the frame is still there."""
+        alarm = asyncio.get_running_loop().call_later(_LONGEST_FETCH, self._relink)
+        try:
+            async with self.controller.timing.between_fetches:
+                alarm.cancel()
+                if self._is_relinking:
+                    await self.controller.timing.until_up()
+                    self._is_relinking = False
+                yield
+        finally:
+            alarm.cancel()
+
+    def _relink(self) -> None:
+        self._is_relinking = True
+        self.controller.reconnect()
+
     def hurry(self) -> None:
         """The program stops: what is left to be done may take 2 s."""
         self._is_hasty = True
         self._patience.shorten(_HASTY)
-        if self._fetching:
-            self._is_relinking = True
-            self.controller.reconnect()  # a fetch may take longer than a stop
+        if self._fetches:
+            self._relink()  # a fetch may take longer than a stop
 
     def _complain(self, reason: str) -> None:
         problem = f"the timing script could not be stopped: {reason}"

@@ -10,7 +10,7 @@ from archon_ioc.exposure.files import Naming
 from archon_ioc.exposure.journal import Entry, Snapshot
 from archon_ioc.exposure.moments import Moments
 from archon_ioc.exposure.salvage import find, has, in_danger, moments, seconds_left, survives
-from archon_ioc.exposure.settings import ExposureSettings
+from archon_ioc.exposure.settings import ExposureSettings, ShutterMode
 from archon_ioc.protocol.enums import FrameMode, SampleMode
 from archon_ioc.protocol.replies import BufferInfo, FrameStatus
 
@@ -125,7 +125,14 @@ def test_a_held_exposure_is_nobodys_frame() -> None:
 
 
 def test_moments_by_the_clock_of_the_controller() -> None:
-    assert moments(ENTRY, FRESH) == Moments(NOTED, NOTED + timedelta(seconds=2), 2.0, 3.0)
+    begin = NOTED + timedelta(seconds=0.5)
+    assert moments(ENTRY, FRESH) == Moments(begin, begin + timedelta(seconds=2), 2.0, 3.0), "it began later than noted"
+
+
+def test_when_a_script_was_told_to_read_out_is_not_when_the_light_ended() -> None:
+    for changes in ({"shutter_mode": ShutterMode.EPICS_PV}, {"readout_delay": 0.5}):
+        told = replace(ENTRY, settings=ENTRY.settings.changed(**changes))
+        assert moments(told, FRESH) == Moments(NOTED, NOTED + timedelta(seconds=2), 2.0, 3.0)
 
 
 def test_moments_of_an_integration_that_was_stopped() -> None:
@@ -192,3 +199,13 @@ def test_a_frame_survives_the_next_exposure_unless_its_buffer_is_the_next() -> N
     assert survives(newest, frames)
     assert not survives(older, frames), "it is overwritten next"
     assert not survives(replace(newest, frame=6), frames), "it is gone already"
+
+
+def test_a_lock_that_stayed_lets_the_only_other_buffer_be_written_again() -> None:
+    big = [buffer(n, n, n * SECOND, base=768 << 20) for n in (1, 2)] + [buffer(3, 0, base=768 << 20)]
+    frames = status(9 * SECOND, *big, writing=2)
+    assert survives(big[1], frames)
+    assert not survives(big[1], replace(frames, read_buffer=1))
+    three = status(9 * SECOND, *(buffer(n, n, n * SECOND) for n in (1, 2, 3)), writing=2)
+    assert survives(three.buffers[1], replace(three, read_buffer=1))
+    assert not survives(three.buffers[0], replace(three, read_buffer=3)), "the third one is left out"

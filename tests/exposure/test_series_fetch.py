@@ -1,14 +1,19 @@
 """The frame of an image is fetched while the next one is exposed, and no frame is lost by that."""
 
 import asyncio
+import errno
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from astropy.io import fits
 
+from archon_ioc.exposure import unit
 from archon_ioc.exposure.phase import Outcome
 from archon_ioc.exposure.settings import ImageMode, ShutterMode
 
+from .test_recovery import end_without_a_word, next_life
 from .test_resumption import next_program
 
 SLOW = 1e5
@@ -43,7 +48,7 @@ async def test_the_next_exposure_begins_before_the_fetch(bench) -> None:
     [
         ({"num_exposures": 2, "num_images": 2}, "RFRFRFRF"),
         ({"readout_delay": 0.01}, "RRFRRFRRF"),
-        ({"period": 0.5}, "RFRFRF"),
+        ({"period": 2.0, "num_images": 2}, "RFRF"),
     ],
 )
 async def test_where_it_would_disturb_each_frame_is_fetched_first(bench, changes: dict[str, Any], told: str) -> None:
@@ -107,3 +112,51 @@ async def test_a_program_that_stops_during_the_fetch_leaves_the_frame_to_the_nex
         async with next_program(bench.camera._site) as camera:
             await camera.live.until(lambda state: state.is_up and state.journal.pending == 0, 20)
         assert frames(bench) == [1]
+
+
+async def test_a_recovered_frame_lets_nobody_clear_the_ccd_that_collects_the_next(benches) -> None:
+    async with benches(fetch_rate=SLOW / 20, speed=1, line_seconds=0.002) as bench:
+        taking = start(bench, seconds=4.0)
+        await until_fetching(bench)
+        await end_without_a_word(bench)
+        await asyncio.wait([taking])
+        async with next_life(bench) as camera:
+            await camera.live.until(lambda state: state.is_up and bool(state.journal.waiting), 20)
+            assert frames(bench) == [1]
+            assert bench.device.parameters["AUTOFLUSH"] == 0
+            await camera.live.until(lambda state: state.journal.pending == 0, 20)
+        assert frames(bench) == [1, 2]
+        bench.assert_resting()
+
+
+async def test_a_frame_that_the_journal_does_not_know_is_fetched_first(bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.parent.name == "journal" and path.is_file() and '"frame": {' in path.read_text():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    await start(bench)
+    assert order(bench) == "RFRFRF"
+    assert frames(bench) == [1, 2, 3]
+
+
+async def test_an_abort_does_not_wait_for_a_long_fetch(
+    benches, make_acf, script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unit, "_LONGEST_FETCH", 0.1)
+    acf = make_acf(lines=100, pixels=100, parameters={**script, "Lines": 100, "Pixels": 100})
+    async with benches(acf=acf, fetch_rate=2e4, speed=1, line_seconds=0.0005) as bench:  # 4 s
+        taking = start(bench, seconds=3.0)
+        await until_fetching(bench)
+        aborting = asyncio.create_task(bench.camera.abort())
+        async with asyncio.timeout(2):
+            await bench.camera.at_rest.wait()
+        bench.assert_resting()
+        bench.sim._bench.fetch_rate = None
+        await asyncio.wait([aborting, taking])
+        assert (bench.camera.state.outcome, frames(bench)) == (Outcome.ABORTED, [1])
+        await bench.good()
