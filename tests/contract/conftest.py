@@ -24,12 +24,9 @@ collect_ignore = [
     "tiled_script.py",
 ]  # they run in processes of their own
 
-LINES, PIXELS = 128, 128
+LINES, PIXELS = 64, 64
 SHAPE = (2 * LINES, 2 * PIXELS)
-"""Rows and columns of the simulated CCD, which is read at its four corners.
-
-pyepics keeps arrays of fewer than 65536 elements, of which ophyd's ImagePlugin then takes none.
-"""
+"""Rows and columns of the simulated CCD, which is read at its four corners."""
 
 
 def small_camera() -> str:

@@ -62,7 +62,7 @@ class Camera(SingleTrigger, AreaDetector):
     """The camera with its viewers and statistics."""
 
     cam = Cpt(cam.CamBase, "cam1:")
-    image = Cpt(plugins.ImagePlugin, "image1:")  # the newer classes read NDimensions as a text and cannot show images
+    image = Cpt(plugins.ImagePlugin_V34, "image1:")
     roi = Cpt(plugins.ROIPlugin_V34, "ROI1:")
     stats = Cpt(plugins.StatsPlugin_V34, "Stats1:")
     fits = Cpt(FitsPlugin, "FITS1:")
@@ -126,10 +126,10 @@ def run(plan: Any) -> list[tuple[str, dict[str, Any]]]:
     return documents
 
 
-def count(kind: str, points: int, images: int = 1) -> dict[str, Any]:
+def count(kind: str, points: int, images: int = 1, seconds: float = 0.01) -> dict[str, Any]:
     """Count with a camera and return what the documents say, with the frames as their consumers read them."""
     ccd = camera(kind)
-    ccd.stage_sigs |= {"cam.num_images": images, "cam.acquire_time": 0.01}
+    ccd.stage_sigs |= {"cam.num_images": images, "cam.acquire_time": seconds}
     return read_back(run(bp.count([ccd], num=points)))
 
 
@@ -209,7 +209,9 @@ def aborted(kind: str) -> dict[str, Any]:
 
 def image_of(kind: str) -> str:
     """Return the digest of the image that the viewer's plugin shows."""
-    return digest(camera(kind).image.image)
+    image = camera(kind).image
+    size = image.array_size.get()
+    return digest(image.array_data.get().reshape(size.height, size.width))
 
 
 def settings(kind: str) -> dict[str, Any]:

@@ -93,7 +93,8 @@ def test_the_page_for_users(script: Any, ioc: Any) -> None:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(("kind", "points"), [("hdf", 200), ("tiff", 50), ("plain", 50)])
 def test_many_triggers_without_a_miss(script: Any, ioc: Any, kind: str, points: int) -> None:
-    found = script(f"count({kind!r}, {points})")
+    # SingleTrigger misses what is over before the client has looked, which on a busy machine takes a while.
+    found = script(f"count({kind!r}, {points}, seconds=0.15)")
     assert found["exit"] == "success"
     assert len(found["total"]) == points
     assert found["frames"] == ([] if kind == "plain" else [digest(path) for path in files(ioc)[-points:]])
