@@ -112,7 +112,7 @@ def moments(entry: Entry, frame: BufferInfo) -> Moments:
     length = entry.seconds + entry.paused
     if to_first_pixel < length + entry.pause - _EARLY:
         length = max(to_first_pixel - entry.pause, entry.paused)
-    # Between the entry and the begin any time can have passed. A script that reads out by itself tells when it was over.
+    # Between the entry and the begin any time can have passed. A script that reads out by itself tells when that was.
     late = max(to_first_pixel - entry.pause - length, 0.0) if _reads_out_by_itself(entry) else 0.0
     started = entry.noted + timedelta(seconds=late)
     return Moments(started, started + timedelta(seconds=length), length - entry.paused, to_first_pixel)
