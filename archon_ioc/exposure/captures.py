@@ -35,6 +35,14 @@ class Captures:
         self._show(capturing=False)
         self._ended.set()
 
+    def break_off(self, problem: str) -> bool:
+        """End it with an error; return whether there was one."""
+        if not self._file().capturing:
+            return False
+        self._show(error=True, message=problem)
+        self.end()
+        return True
+
     async def ended(self) -> None:
         """Wait until the capture that is going on has ended."""
         await self._ended.wait()

@@ -270,7 +270,7 @@ class Filing:
         return await asyncio.to_thread(finish, exposure.images, facts, naming, detectors)
 
     async def write(self) -> None:
-        """Write the last image, or what is missing of its files.
+        """Write the last image, or what is missing of its files; in FileWriteMode Capture never a second time.
 
         Raises:
             StateError: if there is none, or only some controllers have their part of it yet.
@@ -283,7 +283,10 @@ class Filing:
             if self._live.value.acquiring and len(files.exposures) < len(self._site.units):
                 raise StateError("the image is not complete yet, some controllers are still read out")
             await self._live.until(lambda state: not state.file.writing)
-            if not files.names or not files.unwritten:
+            is_written = bool(files.names) and not files.unwritten
+            if is_written and self.settings.write_mode is FileWriteMode.CAPTURE:
+                return  # clients of areaDetector want the buffer to be written, and all of it is
+            if is_written or not files.names:
                 files.naming, files.names = None, {}  # all of it, under a number of its own
             files.problem = ""
             await self._write(files, files.unwritten)

@@ -59,7 +59,7 @@ class FitsPlugin(Plugin[FitsState]):
         return None
 
     def change(self, **settings: object) -> None:
-        """Change settings.
+        """Change settings; what is disabled captures nothing more.
 
         Raises:
             InputError: if images would be left out.
@@ -67,6 +67,10 @@ class FitsPlugin(Plugin[FitsState]):
         if settings.get("min_callback_seconds"):
             raise InputError("no image is left out of the files")
         super().change(**settings)
+        is_useless = self._filing is not None and not self.state.settings.enabled
+        problem = "the plugin was disabled during the capture"
+        if is_useless and self._files.captures.break_off(problem):
+            self.refused(problem)
 
     async def set_files(self, **changes: Any) -> None:
         """Change any of the `FileSettings`.

@@ -127,6 +127,30 @@ async def test_an_image_that_is_written_twice_counts_once(bench) -> None:
     assert (len(bench.files), bench.camera.state.file.captured) == (2, 1)
 
 
+async def test_images_of_a_capture_are_not_written_once_more(bench) -> None:
+    await bench.camera.filing.change(auto_save=False, write_mode=CAPTURE, num_capture=2)
+    task = await begun(bench)
+    await expose(bench, 2)
+    await asyncio.wait_for(task, 5)
+    await bench.camera.filing.write()
+    assert bench.files == ["archon_0001.fits", "archon_0002.fits"]
+    await expose(bench)
+    await bench.camera.filing.write()
+    assert len(bench.files) == 3, "an image beyond the capture is written by hand"
+
+
+async def test_a_capture_that_is_broken_off(bench) -> None:
+    captures = bench.camera.filing.captures
+    assert not captures.break_off("why")
+    assert not bench.camera.state.file.error
+    await bench.camera.filing.change(write_mode=STREAM)
+    task = await begun(bench)
+    assert captures.break_off("why")
+    await asyncio.wait_for(task, 5)
+    file = bench.camera.state.file
+    assert (file.capturing, file.error, file.message) == (False, True, "why")
+
+
 async def test_files_of_several_controllers_are_one_image(groups: Groups) -> None:
     async with groups() as group:
         await group.camera.filing.change(auto_save=False, write_mode=STREAM, num_capture=1)

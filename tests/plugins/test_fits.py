@@ -1,5 +1,6 @@
 """FITS1 shows the camera's own files as a file plugin."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +63,22 @@ async def test_nothing_is_filed_while_it_is_disabled(plugin: FitsPlugin, camera:
     assert camera.filing.is_filing
     plugin.change(enabled=False)
     assert not camera.filing.is_filing
+
+
+async def test_a_capture_ends_when_it_is_disabled(plugin: FitsPlugin, tmp_path: Path) -> None:
+    told: list[str] = []
+    plugin.tell = told.append
+    await plugin.set_files(path=str(tmp_path), write_mode=2, num_capture=0)
+    task = asyncio.create_task(plugin.capture(1))
+    await plugin.live.until(lambda state: state.capturing, 5)
+    plugin.change(enabled=False)
+    await asyncio.wait_for(task, 5)
+    assert (plugin.state.capturing, plugin.state.error) == (False, True)
+    assert plugin.state.message == "the plugin was disabled during the capture"
+    assert told == [f"FITS: {plugin.state.message}"]
+    plugin.change(enabled=True)
+    plugin.change(enabled=False)
+    assert len(told) == 1
 
 
 async def test_no_image_is_left_out(plugin: FitsPlugin) -> None:
