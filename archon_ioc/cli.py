@@ -72,6 +72,7 @@ async def _announce(ioc: app.Ioc) -> None:
     controllers = ioc.camera.controllers
     for controller in controllers:
         await controller.live.until(lambda state: state.is_up or state.link_errors > 0)
+    await ioc.server.flush()  # what is said here can be read
     site, camera = ioc.site, f"{ioc.site.prefix}{ioc.site.names.camera}"
     links = "".join(f"  controller  {_link(unit, one)}\n" for unit, one in zip(site.units, controllers, strict=True))
     click.echo(

@@ -87,6 +87,8 @@ class Camera:
         self._is_over = True
         self._outcome = Outcome.NONE  # of the last acquisition, whether the hardware is safe or not
         self._turn = asyncio.Lock()  # an acquisition, or something that must not come between
+        for number, controller in enumerate(self.controllers):
+            controller.live.follow(partial(self._follow, number))
 
     @property
     def controller(self) -> ArchonController:
@@ -101,14 +103,12 @@ class Camera:
     # life
 
     async def run(self) -> None:
-        """Follow the controller and keep the settings, until cancelled; then stop what is running."""
+        """Keep the hardware safe and the settings on disk, until cancelled; then stop what is running."""
         await self.filing.start()
         await self.attributes.load()
         await self.user_cards.load()
         try:
             async with asyncio.TaskGroup() as tasks:
-                for number, controller in enumerate(self.controllers):
-                    tasks.create_task(self._follow(number), name=f"camera follows {controller.name}")
                 tasks.create_task(self._keep_safe(), name="camera keeps safe")
                 tasks.create_task(self.recovery.run(self._turn), name="camera recovery")
                 tasks.create_task(self._keeping.run(), name="camera settings")
@@ -128,13 +128,14 @@ class Camera:
         self._hooking.stop()
         self._ledger.leave()
 
-    async def _follow(self, number: int) -> None:
-        async for state in self.controllers[number].live.watch():
-            old = self.state.controllers
-            update(self.live, controllers=(*old[:number], state, *old[number + 1 :]))
-            self._shutter.look()
-            if (old[number].link, old[number].reason) != (state.link, state.reason):
-                self._tell_of_link(state)
+    def _follow(self, number: int, state: ControllerState) -> None:
+        old = self.state.controllers
+        if old[number] is state:
+            return
+        update(self.live, controllers=(*old[:number], state, *old[number + 1 :]))
+        self._shutter.look()
+        if (old[number].link, old[number].reason) != (state.link, state.reason):
+            self._tell_of_link(state)
 
     def _tell_of_link(self, state: ControllerState) -> None:
         name = f"{state.name}: " if len(self.controllers) > 1 else ""

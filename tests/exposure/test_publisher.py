@@ -143,8 +143,8 @@ async def test_time_stamps_are_those_of_the_controllers_clock(
     async def take(exposure: Exposure) -> None:
         got.append(exposure)
 
-    parameters = {**triggered_script, "ExternalTrigger": 0, "NoIntMS": 30}
-    async with benches(acf=make_acf(parameters=parameters), speed=1.0, line_seconds=0.001, latency=1.0) as bench:
+    parameters = {**triggered_script, "ExternalTrigger": 0, "NoIntMS": 30, "LinePause": 100}
+    async with benches(acf=make_acf(parameters=parameters), speed=1.0, line_seconds=None, latency=1.0) as bench:
         bench.camera.sinks.append(Sink(take))
         clock = bench.controller.clock
         await bench.controller.live.until(lambda state: clock.time_of(state.frames.timer) is not None, 10)
