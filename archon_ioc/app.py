@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archon_ioc.acf.file import Acf
 from archon_ioc.acf.taps import place
@@ -56,11 +56,9 @@ from archon_ioc.pvs.source import PvValues
 from archon_ioc.pvs.window_rows import WINDOW_MODE_ROWS, WINDOW_ROWS
 from archon_ioc.serve.ca import CaServer
 from archon_ioc.serve.other_pvs import OtherPvs
+from archon_ioc.serve.pva import PvaServer
 from archon_ioc.serve.shutter_pv import PvShutter
 from archon_ioc.serve.watchdog import Watchdog
-
-if TYPE_CHECKING:
-    from archon_ioc.serve.pva import PvaServer
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +81,7 @@ class Ioc:
     keeping: PluginKeeping
     others: OtherPvs
     server: CaServer
-    pva: "PvaServer | None"
+    pva: PvaServer | None
     state: Live[IocState]
 
     async def run(self) -> None:
@@ -181,9 +179,7 @@ def without_pvaccess(site: SiteConfig) -> SiteConfig:
 
 def _pva_server(
     site: SiteConfig, tables: Sequence[Table[Any, Any]], parts: Sequence[Part], server: CaServer
-) -> "PvaServer":
-    from archon_ioc.serve.pva import PvaServer  # noqa: PLC0415 - p4p is optional
-
+) -> PvaServer:
     plugins = {f"{part.prefix}{IMAGE}": part.plugin for part in parts if isinstance(part.plugin, PvaPlugin)}
     pva = PvaServer(site.prefix, tables, server.publisher, tuple(plugins))
     for name, plugin in plugins.items():

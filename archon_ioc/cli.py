@@ -69,6 +69,8 @@ async def _serve(site: SiteConfig, simulate: bool) -> None:
 
 async def _announce(ioc: app.Ioc) -> None:
     await ioc.server.started()
+    if ioc.pva:
+        await ioc.pva.started()
     controllers = ioc.camera.controllers
     for controller in controllers:
         await controller.live.until(lambda state: state.is_up or state.link_errors > 0)

@@ -18,6 +18,7 @@ import fetch
 import image
 import images
 import progress
+import pva
 import rate
 import start
 import timing
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Figure]]] = {
     "start": start.measure,
     "image": image.measure,
     "images": images.measure,
+    "pva": pva.measure,
     "bias": bias.measure,
     "timing": timing.measure,
     "rate": rate.measure,

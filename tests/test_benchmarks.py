@@ -18,6 +18,8 @@ RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
         ("start", "start to first get"),
         ("image", "100 x 40: last pixel to end of Acquire"),
         ("images", "monitor, 4 clients: ours"),
+        ("pva", "PVAccess monitor: ours / bare p4p"),
+        ("chain", "images in the HDF5 file, of those sent"),
         ("bias", "100 x 40: overhead per frame, 3 files"),
         ("timing", "demonstration, 2048 x 2048 per tap: core / reference"),
         ("rate", "frames per second, fetched"),

@@ -1,6 +1,6 @@
 """Pva1: gives images to the PVAccess server, NDPluginPva; of many in a short time the last."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -11,11 +11,11 @@ from archon_ioc.plugins.codec import CODECS, is_available
 from archon_ioc.plugins.ndarray import DATA_TYPES, Dimension, Geometry, NDArray
 from archon_ioc.plugins.plugin import Plugin, PluginSettings, PluginState
 
-PostImage = Callable[[NDArray, str], int]
-"""Shows an image, compressed by a codec, and returns the bytes that are sent; blocks."""
+PostImage = Callable[[NDArray, str], Awaitable[int]]
+"""Shows an image, compressed by a codec, and returns the bytes that are sent."""
 
 
-def _nowhere(array: NDArray, _: str) -> int:
+async def _nowhere(array: NDArray, _: str) -> int:
     return array.pixels.nbytes
 
 
@@ -52,7 +52,7 @@ class PvaState(PluginState):
 
 
 class PvaPlugin(Plugin[PvaState]):
-    """Shows each image, in its own thread; before the first one zeros, so that viewers know the shape."""
+    """Shows each image; before the first one zeros, so that viewers know the shape."""
 
     plugin_type = "NDPluginPva"
     keeps_newest = True
@@ -85,7 +85,7 @@ class PvaPlugin(Plugin[PvaState]):
 
     async def _show(self, array: NDArray) -> None:
         codec = self.state.pva.codec
-        sent = await self.in_thread(self.post, array, codec)
+        sent = await self.post(array, codec)
         self.update(sent_codec=codec, sent_bytes=sent)
 
 

@@ -10,7 +10,7 @@ from p4p.nt import NTScalar
 from p4p.nt.common import alarm, timeStamp
 
 from archon_ioc.pvs.render import Reading
-from archon_ioc.pvs.row import AlarmLimits, Array, Choice, Float, Int, Kind, Record, Severity, Text
+from archon_ioc.pvs.row import AlarmLimits, Array, Choice, Float, Int, Kind, Severity, Text
 
 _ENUM = Type(
     id="epics:nt/NTEnum:1.0",
@@ -32,10 +32,9 @@ _STATUS = {"NO_ALARM": 0, "READ": _DEVICE, "WRITE": _DEVICE, "COMM": _DRIVER, "T
 """Where an alarm comes from, as normative types say it; those of a record's own limits and states are the rest."""
 
 
-def opening(record: Record[Any, Any]) -> Value:
+def opening(kind: Kind, description: str) -> Value:
     """Return what a record is before it has a value: everything that never changes, and the alarm UDF."""
-    kind = record.row.kind
-    value = Value(_type_of(kind), {"display.description": record.row.doc})
+    value = Value(_type_of(kind), {"display.description": description})
     value["alarm"] = _alarm(Reading(None, "UDF", Severity.INVALID))
     if isinstance(kind, Choice):
         value["value.choices"] = list(kind.labels)
@@ -47,14 +46,10 @@ def opening(record: Record[Any, Any]) -> Value:
 
 
 def update(kind: Kind, reading: Reading, timestamp: float) -> Value:
-    """Return what a reading changes.
-
-    Raises:
-        ValueError, TypeError: if the row promised another kind of value.
-    """
+    """Return what a reading changes; its value is as `archon_ioc.serve.pva.encoded` makes it."""
     changes: dict[str, Any] = {"alarm": _alarm(reading), "timeStamp": time_stamp(timestamp)}
     if reading.value is not None:
-        changes["value.index" if isinstance(kind, Choice) else "value"] = _encoded(kind, reading.value)
+        changes["value.index" if isinstance(kind, Choice) else "value"] = reading.value
     value = Value(_type_of(kind))
     for name, change in changes.items():
         value[name] = change
@@ -77,14 +72,6 @@ def _type_of(kind: Kind) -> Type:
     if isinstance(kind, Array):
         return _ARRAYS[kind.ftvl]
     return {Float: _FLOAT, Int: _INT, Text: _TEXT, Choice: _ENUM}[type(kind)]
-
-
-def _encoded(kind: Kind, value: Any) -> Any:
-    if isinstance(kind, Float):
-        return float(value)
-    if isinstance(kind, Int | Choice):
-        return int(value)
-    return str(value) if isinstance(kind, Text) else list(value)
 
 
 def _alarm(reading: Reading) -> Mapping[str, Any]:

@@ -1,25 +1,31 @@
-# pyright: standard
-"""The PVAccess server: the same records as over Channel Access, and images as NTNDArray."""
+"""The PVAccess server: the same records as over Channel Access, and images as NTNDArray. It is a process of its own."""
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from tempfile import TemporaryFile
 from typing import Any
 
-from p4p import Value
-from p4p.server import Server, ServerOperation, StaticProvider
-from p4p.server.raw import SharedPV
+import numpy as np
 
-from archon_ioc.errors import InputError
+from archon_ioc.errors import InputError, StateError
 from archon_ioc.plugins.ndarray import NDArray
+from archon_ioc.plugins.ndarray import Pixels as PixelArray
 from archon_ioc.pvs.render import Reading, Table
-from archon_ioc.pvs.row import Pixels, Pv, Record, Severity
-from archon_ioc.serve import nt
-from archon_ioc.serve.ntndarray import image_value, no_image
+from archon_ioc.pvs.row import Array, Float, Kind, Pixels, Pv, Severity, Text
 from archon_ioc.serve.publisher import Publisher
 from archon_ioc.serve.puts import put
+from archon_ioc.serve.pva_link import PvaLink, pva_process
+from archon_ioc.serve.pva_messages import Answer, Listening, Put, RecordSpec, Serve, Show, ShowImage, Shown
 
 log = logging.getLogger(__name__)
+
+_ELEMENTS = {"LONG": np.dtype(np.int32), "DOUBLE": np.dtype(np.float64)}
+_RESTART_SECONDS = 1.0
 
 
 class PvaServer:
@@ -27,6 +33,8 @@ class PvaServer:
 
     Interfaces and ports are those of the EPICS_PVAS variables of the environment. What is shown comes from the
     publisher, so that both protocols show the same at the same time; puts are checked as those over Channel Access.
+    The server of p4p runs in a process of its own, which is started anew when it dies: neither copying an image nor a
+    fault there can hold up the program that reads the detector.
 
     Args:
         prefix: of all names.
@@ -38,18 +46,16 @@ class PvaServer:
     def __init__(
         self, prefix: str, tables: Sequence[Table[Any, Any]], publisher: Publisher, images: Sequence[str] = ()
     ) -> None:
-        self._prefix = prefix
         self._publisher = publisher
-        self._provider = StaticProvider("archon-ioc")
-        self._of_row: dict[tuple[int, int], list[_RecordPv]] = {}
-        self._images = {name: SharedPV(initial=no_image()) for name in images}
+        self._records: list[_Record] = []
+        self._of_row: dict[tuple[int, int], list[int]] = {}
+        for table in tables:
+            self._number_records(prefix, table)
+        self._images = {name: _Image(number, prefix + name) for number, name in enumerate(images)}
+        self._link: PvaLink | None = None
         self._puts: set[asyncio.Task[None]] = set()
         self._listening = asyncio.Event()
         self._port = 0
-        for table in tables:
-            self._make_records(table)
-        for name, pv in self._images.items():
-            self._provider.add(prefix + name, pv)
         publisher.outlets.append(self._show)
 
     async def run(self) -> None:
@@ -58,18 +64,15 @@ class PvaServer:
         Raises:
             RuntimeError: if no port can be opened.
         """
-        self._loop = asyncio.get_running_loop()
-        server = Server(providers=[self._provider])
-        try:
-            conf = server.conf()
-            self._port = int(conf["EPICS_PVAS_SERVER_PORT"])
-            log.info("PVAccess at %s, port %d", conf["EPICS_PVAS_INTF_ADDR_LIST"], self._port)
-            self._listening.set()
-            await asyncio.Event().wait()
-        finally:
-            for task in self._puts:
-                task.cancel()
-            await asyncio.shield(asyncio.to_thread(server.stop))
+        images = self._images.values()
+        with _memories(len(images)) as memories:
+            for image, memory in zip(images, memories, strict=True):
+                image.memory = memory
+            try:
+                await self._serve_always(memories)
+            finally:
+                for task in self._puts:
+                    task.cancel()
 
     @property
     def port(self) -> int:
@@ -80,8 +83,8 @@ class PvaServer:
         """Wait until clients can find the records."""
         await self._listening.wait()
 
-    def post_image(self, name: str, array: NDArray, codec: str = "") -> int:
-        """Show an image; blocks, for a thread.
+    async def post_image(self, name: str, array: NDArray, codec: str = "") -> int:
+        """Show an image; return when its pixels are on their way to clients.
 
         Args:
             name: one of the images, without the prefix.
@@ -93,80 +96,188 @@ class PvaServer:
 
         Raises:
             InputError: if pixels of this type cannot be sent so.
+            StateError: if the server died meanwhile.
         """
-        value = image_value(array, codec)
-        self._images[name].post(value)
-        return int(value["compressedSize"])
+        image = self._images[name]
+        async with image.turn:
+            await self._listening.wait()
+            await asyncio.to_thread(_store, image.memory, array.pixels)
+            image.message = image.described(array, codec)
+            if self._link is None:
+                raise StateError("the PVAccess server is being started anew")
+            image.shown = asyncio.get_running_loop().create_future()
+            self._link.send(image.message)
+            return await image.shown
 
-    def _make_records(self, table: Table[Any, Any]) -> None:
+    async def _serve_always(self, memories: Sequence[int]) -> None:
+        while True:
+            async with pva_process(memories) as link:
+                await self._serve(link)
+            if not self._port:
+                raise RuntimeError("the PVAccess server cannot be started")
+            log.error("the PVAccess server died, it is started anew")
+            await asyncio.sleep(_RESTART_SECONDS)
+
+    async def _serve(self, link: PvaLink) -> None:
+        """Tell a process all that it shows, and do what it asks for until it ends."""
+        images = self._images.values()
+        link.send(Serve(tuple(record.spec for record in self._records), tuple(image.name for image in images)))
+        for shown in (*self._records, *images):
+            if shown.message:
+                link.send(shown.message)
+        self._link = link
+        try:
+            async for message in link.messages():
+                if isinstance(message, Listening):
+                    self._listens(message)
+                elif isinstance(message, Put):
+                    self._begin(link, message)
+                elif isinstance(message, Shown):
+                    next(image for image in images if image.number == message.number).settle(message)
+        finally:
+            self._link = None
+            self._listening.clear()
+            for image in images:
+                image.give_up()
+
+    def _listens(self, message: Listening) -> None:
+        self._port = message.port
+        log.info("PVAccess at %s, port %d", message.addresses, message.port)
+        self._listening.set()
+
+    def _number_records(self, prefix: str, table: Table[Any, Any]) -> None:
         for row in table.rows:
             if isinstance(row.kind, Pixels):
                 continue
-            pvs = [_RecordPv(record, self._put_to(table)) for record in row.records()]
-            self._of_row[id(table), id(row)] = pvs
-            for pv in pvs:
-                pv.name = f"{self._prefix}{table.prefix}{pv.record.suffix}"
-                self._provider.add(pv.name, pv.shared)
+            numbers = self._of_row[id(table), id(row)] = list[int]()
+            for record in row.records():
+                name = f"{prefix}{table.prefix}{record.suffix}"
+                numbers.append(len(self._records))
+                self._records.append(_Record(RecordSpec(name, row.kind, row.doc, record.writable), table, row))
 
-    def _put_to(self, table: Table[Any, Any]) -> "_Begin":
-        def begin(pv: _RecordPv, operation: ServerOperation) -> None:
-            self._loop.call_soon_threadsafe(start, pv, operation)
+    def _begin(self, link: PvaLink, message: Put) -> None:
+        task = asyncio.create_task(self._put(link, message), name=f"PVA put {self._records[message.number].spec.name}")
+        self._puts.add(task)
+        task.add_done_callback(self._puts.discard)
 
-        def start(pv: _RecordPv, operation: ServerOperation) -> None:
-            task = self._loop.create_task(self._put(table, pv, operation), name=f"PVA put {pv.name}")
-            self._puts.add(task)
-            task.add_done_callback(self._puts.discard)
-
-        return begin
-
-    async def _put(self, table: Table[Any, Any], pv: "_RecordPv", operation: ServerOperation) -> None:
+    async def _put(self, link: PvaLink, message: Put) -> None:
         """Do what a client wants and show it, before the client is told that it was done."""
+        record = self._records[message.number]
         refusal = "the server is stopping"
         try:
-            value = nt.put_value(pv.record.row.kind, operation.value())
-            refusal = "" if value is None else await put(table, pv.record.row, pv.name, value)
+            is_empty = message.value is None
+            refusal = "" if is_empty else await put(record.table, record.row, record.spec.name, message.value)
             await self._publisher.flush()
         finally:
-            operation.done(error=refusal or None)
+            link.send(Answer(message.operation, refusal))
 
     async def _show(
         self, table: Table[Any, Any], row: Pv[Any, Any], reading: Reading, timestamp: float, *, is_news: bool
     ) -> None:
         """Post a reading, in the readback before the setpoint."""
         del is_news
-        for pv in self._of_row.get((id(table), id(row)), ()):
-            pv.post(reading, timestamp)
+        for number in self._of_row.get((id(table), id(row)), ()):
+            record = self._records[number]
+            record.message = Show(number, record.encoded(reading), timestamp)
+            if self._link:
+                self._link.send(record.message)
 
 
-_Begin = Any  # Callable[[_RecordPv, ServerOperation], None]
+class _Record:
+    """A record, and the last that was shown of it."""
 
-
-class _RecordPv:
-    """One record; `put` is called in a thread of p4p."""
-
-    def __init__(self, record: Record[Any, Any], begin_put: _Begin) -> None:
-        self.record = record
-        self.name = record.suffix
-        self.shared = SharedPV(initial=nt.opening(record), handler=self)
-        self._begin_put = begin_put
+    def __init__(self, spec: RecordSpec, table: Table[Any, Any], row: Pv[Any, Any]) -> None:
+        self.spec, self.table, self.row = spec, table, row
+        self.message: Show | None = None
+        self._value: object = None
         self._is_unfit = False
 
-    def put(self, shared: SharedPV, operation: ServerOperation) -> None:
-        """A client puts."""
-        del shared
-        if self.record.writable:
-            self._begin_put(self, operation)
-        else:
-            operation.done(error=f"{self.name} is read-only")
-
-    def post(self, reading: Reading, timestamp: float) -> None:
-        """Show a reading; what the row did not promise is shown as an alarm."""
+    def encoded(self, reading: Reading) -> Reading:
+        """Return a reading with its value as it is sent; what the row did not promise is shown as an alarm."""
         try:
-            value: Value = nt.update(self.record.row.kind, reading, timestamp)
-        except (TypeError, ValueError, OverflowError, InputError):
+            if reading.value is not None:
+                self._value = encoded(self.spec.kind, reading.value)
+        except (TypeError, ValueError, OverflowError):
             # One wrong row must not take the other hundreds with it.
             if not self._is_unfit:
                 self._is_unfit = True
-                log.exception("%s cannot show %r", self.name, reading.value)
-            value = nt.update(self.record.row.kind, Reading(None, "CALC", Severity.INVALID), timestamp)
-        self.shared.post(value)
+                log.exception("%s cannot show %r", self.spec.name, reading.value)
+            return Reading(self._value, "CALC", Severity.INVALID)
+        return replace(reading, value=self._value)
+
+
+@dataclass(eq=False)
+class _Image:
+    """An image: the memory where the process finds its pixels, and the last one that was there."""
+
+    number: int
+    name: str
+    memory: int = -1
+
+    def __post_init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.message: ShowImage | None = None
+        self.shown: asyncio.Future[int] | None = None
+
+    def described(self, array: NDArray, codec: str) -> ShowImage:
+        """Return what is told of an image whose pixels are in the memory."""
+        pixels = array.pixels
+        told = replace(array, pixels=np.empty((0, 0), pixels.dtype), attributes=dict(array.attributes))
+        return ShowImage(self.number, told, pixels.dtype.str, pixels.shape, codec)
+
+    def settle(self, message: Shown) -> None:
+        """The process has shown it, or refuses to."""
+        if message.refusal:
+            self.message = None
+        if self.shown and not self.shown.done():
+            if message.refusal:
+                self.shown.set_exception(InputError(message.refusal))
+            else:
+                self.shown.set_result(message.byte_count)
+
+    def give_up(self) -> None:
+        """The process is gone. An image that it was busy with is not shown to the next one."""
+        if self.shown and not self.shown.done():
+            self.message = None
+            self.shown.set_exception(StateError("the PVAccess server died"))
+
+
+def encoded(kind: Kind, value: Any) -> object:
+    """Return a value as the record of a kind has it.
+
+    Raises:
+        ValueError, TypeError, OverflowError: if it is not of that kind.
+    """
+    if isinstance(kind, Float):
+        return float(value)
+    if isinstance(kind, Array):
+        return np.asarray(value, _ELEMENTS[kind.ftvl])
+    if isinstance(kind, Text):
+        return str(value)
+    number = int(value)
+    if not -(1 << 31) <= number < 1 << 31:
+        raise OverflowError(f"{number} has more than 32 bits")
+    return number
+
+
+@contextmanager
+def _memories(count: int) -> Generator[list[int]]:
+    """Yield descriptors of so many pieces of memory that another process can have; they are empty at first."""
+    with ExitStack() as stack:
+        yield [_memory(stack) for _ in range(count)]
+
+
+def _memory(stack: ExitStack) -> int:
+    if sys.platform != "linux":
+        return stack.enter_context(TemporaryFile()).fileno()
+    descriptor = os.memfd_create("image")  # /dev/shm would be too small: 64 MB in a container
+    stack.callback(os.close, descriptor)
+    return descriptor
+
+
+def _store(memory: int, pixels: PixelArray) -> None:
+    """Copy pixels to a memory, which gets larger if it must."""
+    flat = np.ascontiguousarray(pixels).reshape(-1).view(np.uint8).data
+    done = 0
+    while done < len(flat):
+        done += os.pwrite(memory, flat[done:], done)

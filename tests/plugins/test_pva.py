@@ -16,7 +16,7 @@ class Screen:
     def __init__(self) -> None:
         self.shown: list[tuple[int, tuple[int, ...], str]] = []
 
-    def post(self, array: NDArray, codec: str) -> int:
+    async def post(self, array: NDArray, codec: str) -> int:
         self.shown.append((array.unique_id, array.pixels.shape, codec))
         return array.pixels.nbytes // 2
 

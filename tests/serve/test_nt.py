@@ -3,12 +3,8 @@
 import pytest
 
 from archon_ioc.pvs.render import Reading
-from archon_ioc.pvs.row import Array, Choice, Float, Int, Kind, Pv, Record, Severity, Text
+from archon_ioc.pvs.row import Array, Choice, Float, Int, Kind, Severity, Text
 from archon_ioc.serve import nt
-
-
-def record(kind: Kind) -> Record[None, None]:
-    return next(Pv[None, None](name="X", kind=kind, doc="An X", group="Test", read=lambda _: None).records())
 
 
 @pytest.mark.parametrize(
@@ -23,10 +19,10 @@ def record(kind: Kind) -> Record[None, None]:
     ],
 )
 def test_every_kind_has_its_type(kind: Kind, kind_id: str, code: str) -> None:
-    value = nt.opening(record(kind))
+    value = nt.opening(kind, "what it is")
     assert value.getID() == f"epics:nt/{kind_id}:1.0"
     assert value.type().aspy("value") == code
-    assert value["display.description"] == "An X"
+    assert value["display.description"] == "what it is"
     assert (value["alarm.severity"], value["alarm.status"], value["alarm.message"]) == (3, 6, "UDF")
 
 
@@ -47,7 +43,7 @@ def test_an_unknown_value_keeps_the_old_one() -> None:
 
 def test_a_put_without_a_value_puts_nothing() -> None:
     kind = Choice(("Off", "On"))
-    value = nt.opening(record(kind))
+    value = nt.opening(kind, "what it is")
     value.unmark()
     assert nt.put_value(kind, value) is None
     value["value.index"] = 1

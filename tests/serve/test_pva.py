@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from p4p.client.asyncio import Context, RemoteError
 from p4p.nt.ndarray import ntndarray
 
+from archon_ioc.errors import StateError
 from archon_ioc.plugins.ndarray import Attribute, Dimension, NDArray
 from archon_ioc.serve.ca import CaServer
 from archon_ioc.serve.pva import PvaServer
@@ -32,12 +35,20 @@ async def pva(ca_environment: dict[str, str], target: Target) -> AsyncIterator[P
 
 @pytest.fixture
 async def context(pva: PvaServer) -> AsyncIterator[Context]:
+    with client(pva) as context:
+        yield context
+
+
+def client(pva: PvaServer) -> Context:
     conf = {
         "EPICS_PVA_ADDR_LIST": "", "EPICS_PVA_AUTO_ADDR_LIST": "NO",
         "EPICS_PVA_NAME_SERVERS": f"127.0.0.1:{pva.port}",
     }  # fmt: skip
-    with Context("pva", conf=conf, useenv=False, nt=False) as context:
-        yield context
+    return Context("pva", conf=conf, useenv=False, nt=False)
+
+
+def server_process() -> psutil.Process:
+    return next(one for one in psutil.Process().children() if "archon_ioc.serve.pva_process" in one.cmdline())
 
 
 async def test_numbers_have_all_that_records_have(context: Context) -> None:
@@ -156,7 +167,7 @@ async def test_there_is_an_image_record_before_the_first_image(context: Context)
 
 
 async def test_images_are_ntndarrays(context: Context, pva: PvaServer) -> None:
-    assert await asyncio.to_thread(pva.post_image, IMAGE, image()) == 24
+    assert await pva.post_image(IMAGE, image()) == 24
     value = await context.get("T:Pva1:Image")
     assert value.uniqueId == 7
     assert (value["dataTimeStamp.secondsPastEpoch"], value["dataTimeStamp.nanoseconds"]) == (1000, 250_000_000)
@@ -174,7 +185,41 @@ async def test_images_are_ntndarrays(context: Context, pva: PvaServer) -> None:
 
 
 async def test_an_unknown_codec_is_refused_and_the_image_stays(context: Context, pva: PvaServer) -> None:
-    await asyncio.to_thread(pva.post_image, IMAGE, image(8))
+    await pva.post_image(IMAGE, image(8))
     with pytest.raises(Exception, match="not available"):
-        await asyncio.to_thread(pva.post_image, IMAGE, image(9), "zip")
+        await pva.post_image(IMAGE, image(9), "zip")
     assert (await context.get("T:Pva1:Image")).uniqueId == 8
+
+
+async def test_an_image_of_another_size_and_one_that_is_cut_out(context: Context, pva: PvaServer) -> None:
+    large = np.arange(400, dtype=np.uint32).reshape(20, 20)
+    for number, pixels in enumerate((large, large[2:5, 3:7], large[::2, ::-1]), 10):
+        await pva.post_image(IMAGE, NDArray(pixels, number, 0.0, 0.0, ()))
+        value = await context.get("T:Pva1:Image")
+        assert value.uniqueId == number
+        assert value.value.dtype == np.uint32
+        assert np.array_equal(value.value, pixels.reshape(-1))
+
+
+async def test_a_server_that_died_is_started_anew_with_all_that_it_showed(
+    context: Context, pva: PvaServer, target: Target, caplog: pytest.LogCaptureFixture
+) -> None:
+    await context.put("T:cam1:AcquireTime", 2.5)
+    await pva.post_image(IMAGE, image(8))
+    put = asyncio.create_task(context.put("T:cam1:Acquire", {"value.index": 1}))
+    await target.live.until(lambda state: state.acquire == 1, 5)
+    process = server_process()
+    process.kill()
+    put.cancel()
+    with suppress(StateError):  # or it waits for the next one
+        await pva.post_image(IMAGE, image(9))
+    target.finish.set()
+    await pva.started()
+    with client(pva) as again:
+        assert (await again.get("T:cam1:AcquireTime_RBV")).value == 2.5
+        await pva.post_image(IMAGE, image(10))
+        assert (await again.get("T:Pva1:Image")).uniqueId == 10
+        await again.put("T:cam1:AcquireTime", 3.5)
+        assert target.live.value.seconds == 3.5
+    assert "died" in caplog.text
+    assert server_process().pid != process.pid
