@@ -13,6 +13,8 @@ Show = Callable[[NDArray], Awaitable[None]]
 
 PREVIEW_PIXELS = 1 << 20
 """Most pixels of a preview."""
+_SLAB_PIXELS = 1 << 18
+"""Pixels that are binned in one go: what is made of them on the way stays in the processor's cache."""
 
 
 async def _nowhere(_: NDArray) -> None:
@@ -85,6 +87,14 @@ def _step(width: int, height: int) -> int:
 
 def _means(pixels: Pixels, step: int) -> Pixels:
     """Return the means of squares of pixels, in the type of the pixels."""
+    means = np.empty((pixels.shape[0] // step, pixels.shape[1] // step), pixels.dtype)
+    lines = max(_SLAB_PIXELS // (pixels.shape[1] * step), 1)
+    for first in range(0, len(means), lines):
+        means[first : first + lines] = _means_of_slab(pixels[first * step : (first + lines) * step], step)
+    return means
+
+
+def _means_of_slab(pixels: Pixels, step: int) -> Pixels:
     kind = np.float64 if pixels.dtype.kind == "f" else np.int64 if pixels.dtype.itemsize > 2 else np.int32
     rows = pixels[0::step].astype(kind)
     for row in range(1, step):  # whole rows first: that goes along the memory
@@ -92,7 +102,7 @@ def _means(pixels: Pixels, step: int) -> Pixels:
     total = rows[:, 0::step].copy()
     for column in range(1, step):
         total += rows[:, column::step]
-    return (total / step**2 if kind is np.float64 else total // step**2).astype(pixels.dtype)
+    return total / step**2 if kind is np.float64 else total // step**2
 
 
 def _clipped(pixels: Pixels, kind: np.dtype[np.uint16 | np.uint32]) -> Pixels:
