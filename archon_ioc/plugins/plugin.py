@@ -187,6 +187,7 @@ class Plugin(Generic[S]):
         if not settings.enabled or not self._is_due(settings):
             return
         if settings.blocking:
+            await self.idle()  # what was queued before came before
             await self._process(array)
             return
         async with self._changed:

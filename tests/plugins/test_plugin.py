@@ -105,6 +105,20 @@ async def test_blocking_callbacks_return_when_all_is_done(running: Any) -> None:
         assert plugin.numbers == [5]
 
 
+async def test_blocking_callbacks_overtake_nothing(running: Any) -> None:
+    plugin = Kept()
+    plugin.gate.clear()
+    async with running(plugin) as chain:
+        for number in (1, 2, 3):
+            await chain.send(array(number))
+        plugin.change(blocking=True)
+        task = asyncio.create_task(chain.send(array(4)))
+        plugin.gate.set()
+        await asyncio.wait_for(task, 5)
+    assert plugin.numbers == [1, 2, 3, 4]
+    assert plugin.state.disordered == 0
+
+
 async def test_a_disabled_plugin_takes_nothing(running: Any) -> None:
     plugin = Kept()
     plugin.change(enabled=False)
