@@ -2,7 +2,6 @@
 """Writes HDF5 files as areaDetector's NDFileHDF5 does. Everything here blocks, and runs in the plugin's thread."""
 
 import contextlib
-import errno
 import importlib
 import os
 import time
@@ -19,7 +18,7 @@ from archon_ioc.plugins.hdf5_columns import Column, described
 from archon_ioc.plugins.hdf5_layout import Dataset, Label, Layout
 from archon_ioc.plugins.hdf5_settings import BLOSC_COMPRESSORS, Compression, Hdf5Settings
 from archon_ioc.plugins.ndarray import DATA_TYPES, Attribute, NDArray
-from archon_ioc.plugins.open_file import Opening
+from archon_ioc.plugins.open_file import NO_RESERVING, Opening
 
 HDF5_VERSION: str = h5py.version.hdf5_version
 _LARGEST_CHUNK = 1 << 32
@@ -27,7 +26,6 @@ _SPARE_BYTES = 1 << 20
 _COLUMN_BYTES = 1 << 17
 """What is reserved on the disk beyond the next image, for HDF5 itself and for the values of each attribute."""
 _STEP_IMAGES, _STEP_BYTES = 8, 16 << 20
-_NO_RESERVING = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _PERFORMANCE = "/entry/instrument/performance"
 
 
@@ -85,6 +83,7 @@ class Hdf5Writer:
         began = time.monotonic()
         place = self._place(array)
         with _failing(self._opening.name):
+            self._opening.path.stat()  # what goes into a removed file is lost
             self._reserve(max(self._chunk_bytes, array.pixels.nbytes), len(array.attributes))
             if self.count == 0:
                 self._begin(array)
@@ -261,7 +260,7 @@ class Hdf5Writer:
         try:
             self._allocate(used, wanted + min(_STEP_IMAGES * needed, _STEP_BYTES))
         except OSError as error:
-            if error.errno in _NO_RESERVING:
+            if error.errno in NO_RESERVING:
                 return
             self._allocate(used, wanted)
 

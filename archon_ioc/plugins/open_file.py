@@ -1,5 +1,7 @@
 """OpenFile: a file of a plugin from its first byte to its name."""
 
+import errno
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,9 @@ from archon_ioc.errors import SaveError
 from archon_ioc.image.durable import give_name, sync_folder
 from archon_ioc.plugins.ndarray import Geometry, NDArray
 from archon_ioc.plugins.ndfile_state import NDFileSettings
+
+NO_RESERVING = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""What disks say that cannot set room aside."""
 
 
 class Writer(Protocol):
@@ -83,6 +88,19 @@ class OpenFile:
             self.writer.close()
         finally:
             self.part.unlink(missing_ok=True)
+
+
+def reserve(descriptor: int, start: int, count: int) -> None:
+    """Have the disk set room aside in a file, where it can; before a byte is written it is clear whether there is any.
+
+    Raises:
+        OSError: if there is no room.
+    """
+    try:
+        os.posix_fallocate(descriptor, start, count)
+    except OSError as error:
+        if error.errno not in NO_RESERVING:
+            raise
 
 
 def part_of(path: Path, suffix: str, *, is_whole: bool) -> Path:

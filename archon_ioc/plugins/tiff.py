@@ -12,7 +12,7 @@ from archon_ioc.errors import SaveError
 from archon_ioc.plugins.ndarray import EPICS_EPOCH, Attribute, NDArray
 from archon_ioc.plugins.ndfile import FilePlugin
 from archon_ioc.plugins.ndfile_state import NDFileSettings, NDFileState
-from archon_ioc.plugins.open_file import Opening
+from archon_ioc.plugins.open_file import Opening, reserve
 
 # Tags of areaDetector's own (docs of NDFileTIFF): the attributes of the image follow in the order of their names.
 _TIME_STAMP, _UNIQUE_ID, _SECONDS, _NANOSECONDS = 65000, 65001, 65002, 65003
@@ -43,6 +43,7 @@ class TiffWriter:
         }
         try:
             with self._path.open("xb") as file:
+                reserve(file.fileno(), 0, array.pixels.nbytes)
                 tifffile.imwrite(
                     file, array.pixels, bigtiff=array.pixels.nbytes > _BIG, photometric="minisblack", metadata=None,
                     software=f"archon-ioc {__version__}", description=words.get("TIFFImageDescription"),

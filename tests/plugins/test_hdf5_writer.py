@@ -300,6 +300,17 @@ def test_disks_that_reserve_nothing(path: Path, monkeypatch: pytest.MonkeyPatch)
         assert len(file[DATA]) == 1
 
 
+def test_a_file_that_was_removed_takes_no_more_images(path: Path) -> None:
+    writer = made(path, array().geometry)
+    writer.write(array(1))
+    path.unlink()
+    with pytest.raises(SaveError, match="No such file"):
+        writer.write(array(2))
+    assert writer.count == 1
+    with pytest.raises(SaveError):
+        writer.close()
+
+
 def test_a_file_that_exists_is_left_alone(path: Path) -> None:
     path.write_text("precious")
     with pytest.raises(SaveError, match="File exists"):
