@@ -16,22 +16,22 @@ from archon_ioc.exposure.settings import LARGEST_NUMBER, FileWriteMode
 from archon_ioc.plugins.file_names import first_free_number, free_path
 from archon_ioc.plugins.ndarray import Geometry, NDArray
 from archon_ioc.plugins.ndfile_state import (
+    LOOK_PERIOD,
     NDFileSettings,
     NDFileState,
     driver_file,
     is_last,
     is_meant_for,
     names_its_file,
+    require_memory,
+    require_same,
+    shortened,
     steered,
 )
 from archon_ioc.plugins.open_file import OpenFile, Opening, Writer, part_of
 from archon_ioc.plugins.plugin import Plugin
 
 log = logging.getLogger(__name__)
-
-_MESSAGE_LENGTH = 255
-_MOST_TRIED = 10_000
-
 
 _Claim = tuple[Path, NDFileSettings]
 """The name of a file that is to be opened, and the settings that it was made of."""
@@ -55,6 +55,7 @@ class FilePlugin(Plugin[F], Generic[F]):
         self._resolve = resolve
         self._file_turn = asyncio.Lock()
         self._path_turn = asyncio.Lock()
+        self._folder = ""
         self._file: OpenFile | None = None
         self._claimed: _Claim | None = None
         self._buffer: deque[NDArray] = deque()
@@ -91,6 +92,7 @@ class FilePlugin(Plugin[F], Generic[F]):
         await self.look_at_path()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_enabled(), name=f"{self.name} enabled")
+            tasks.create_task(self._watch_path(), name=f"{self.name} folder")
             tasks.create_task(super().run(), name=f"{self.name} images")
 
     async def stop(self) -> None:
@@ -115,7 +117,7 @@ class FilePlugin(Plugin[F], Generic[F]):
     def refused(self, message: str) -> None:
         """Tell why something could not be done, also where file plugins tell it."""
         super().refused(message)
-        self.update(message=message[:_MESSAGE_LENGTH])
+        self.update(message=shortened(message))
 
     async def set_files(self, **changes: Any) -> None:
         """Change any of the `NDFileSettings`, in any order and at once; what became of the path is known then.
@@ -136,13 +138,13 @@ class FilePlugin(Plugin[F], Generic[F]):
         async with self._path_turn:  # the last one sees the newest settings
             files = self.state.files
             try:
-                folder = self._resolve(files.path)
+                self._folder = self._resolve(files.path)
             except InputError as error:
-                problem = str(error)
+                self._folder, problem = "", str(error)
             else:
-                problem = await asyncio.to_thread(path_problem, folder, files.create_directory)
+                problem = await asyncio.to_thread(path_problem, self._folder, files.create_directory)
             said = self.state.message if self.state.error else ""
-            self.update(path_exists=not problem, message=problem[:_MESSAGE_LENGTH] or said)
+            self.update(path_exists=not problem, message=shortened(problem) or said)
             return not problem
 
     async def capture(self, start: int) -> None:
@@ -221,7 +223,7 @@ class FilePlugin(Plugin[F], Generic[F]):
             raise StateError("there is no Capture in FileWriteMode Single")
         is_named_later = self.last is not None and names_its_file(self.last)
         if not is_named_later:
-            await asyncio.to_thread(free_path, files, self._resolve)
+            await self._free_path(files)
         if files.write_mode is FileWriteMode.CAPTURE:
             self._buffer.clear()
             self._require_memory()
@@ -233,19 +235,28 @@ class FilePlugin(Plugin[F], Generic[F]):
                 await self._open(state.source)
 
     def _require_memory(self) -> None:
-        count, each = self.state.files.num_capture, self.state.source.byte_count
+        count = self.state.files.num_capture
         if not count:
             raise InputError("a capture in memory has an end: NumCapture is 0")
-        if count * each > self.memory_limit:
-            room = self.memory_limit // each
-            raise InputError(f"there is memory for {room} images of {each / 1e6:.0f} MB, not for {count}; use Stream")
+        require_memory(count, self.state.source, self.memory_limit)
 
     async def _keep(self, array: NDArray) -> NDArray:
+        try:
+            self._require_place(array)
+        except InputError:
+            if self.state.files.auto_save:
+                await self._write_buffer()
+            raise
         self._buffer.append(array)
         self.update(captured=len(self._buffer))
         if len(self._buffer) >= self.state.files.num_capture:
             await self._finish()
         return array
+
+    def _require_place(self, array: NDArray) -> None:
+        if self.holds_many and self._buffer:
+            require_same(array, self._buffer[0].geometry)
+        require_memory(len(self._buffer) + 1, array.geometry, self.memory_limit)
 
     async def _append(self, array: NDArray) -> NDArray:
         if self._file and steered(self._file.settings, array) != self._file.settings:
@@ -284,13 +295,12 @@ class FilePlugin(Plugin[F], Generic[F]):
 
     async def _add(self, array: NDArray, *, single: bool = False) -> None:
         """Write an image into the open file, or a new one."""
-        if self._file is None:
+        file = self._file
+        if file is None:
             self._steer(array)
-            await self._open(array.geometry, single=single)
-        if self._file is None or self._file.geometry != array.geometry:
-            known = self._file.geometry if self._file else array.geometry
-            raise InputError(f"image {array.unique_id} is {_words(array.geometry)}, its file has {_words(known)}")
-        await self.in_thread(self._file.writer.write, array)
+            file = await self._open(array.geometry, single=single)
+        require_same(array, file.geometry)
+        await self.in_thread(file.writer.write, array)
 
     def _steer(self, array: NDArray) -> None:
         wanted = steered(self.state.files, array)
@@ -298,16 +308,20 @@ class FilePlugin(Plugin[F], Generic[F]):
             self._claimed = None
             self.update(files=wanted)
 
+    async def _free_path(self, files: NDFileSettings) -> Path:
+        await self.look_at_path()  # it may be the first file of a night
+        return await asyncio.to_thread(free_path, files, self._resolve)
+
     async def _claim(self) -> _Claim:
         """Take the next name. Clients that begin a capture take the file for that before FileNumber."""
         files = self.state.files
-        path = await asyncio.to_thread(free_path, files, self._resolve)
+        path = await self._free_path(files)
         now = self.state.files
         if files.auto_increment and now.number == files.number:  # else somebody has just set the next one
             self.update(files=replace(now, number=min(files.number + 1, LARGEST_NUMBER)))
         return path, files
 
-    async def _open(self, geometry: Geometry, *, single: bool = False) -> None:
+    async def _open(self, geometry: Geometry, *, single: bool = False) -> OpenFile:
         claimed, self._claimed = self._claimed, None
         path, files = claimed or await self._claim()
         self.update(full_name=str(path))
@@ -315,8 +329,9 @@ class FilePlugin(Plugin[F], Generic[F]):
         part = part_of(path, files.temp_suffix, is_whole=is_whole)
         count = len(self._buffer) or self.state.files.num_capture
         writer = await self.in_thread(self.create, Opening(part, path, geometry, single, count))
-        self._file = OpenFile(writer, part, path, geometry, files, is_whole)
+        self._file = file = OpenFile(writer, part, path, geometry, files, is_whole)
         self.update(**self.results())
+        return file
 
     async def _close(self) -> None:
         file, self._file, self._claimed = self._file, None, None
@@ -353,9 +368,7 @@ class FilePlugin(Plugin[F], Generic[F]):
                 await self.in_thread(file.abandon)
             except (SaveError, OSError) as error:
                 problem = f"{problem}; {error}"
-        self.update(
-            capturing=False, writing=False, error=True, message=problem[:_MESSAGE_LENGTH], **self.results()
-        )  # fmt: skip
+        self.update(capturing=False, writing=False, error=True, message=shortened(problem), **self.results())
         self._ended.set()
 
     async def _watch_enabled(self) -> None:
@@ -367,14 +380,21 @@ class FilePlugin(Plugin[F], Generic[F]):
                     await self._break_off("the plugin was disabled during the capture")
                     self.refused(self.state.message)
 
+    async def _watch_path(self) -> None:
+        """Notice when the folder vanishes or comes back; it is made when a file needs it."""
+        while True:
+            await asyncio.sleep(LOOK_PERIOD)
+            folder = self._folder
+            if not folder:
+                continue
+            problem = await self.in_thread(path_problem, folder)  # a disk that hangs holds up this plugin only
+            if folder == self._folder and self.state.path_exists == bool(problem):
+                self.update(path_exists=not problem)
+
     async def _delete_driver_file(self, array: NDArray) -> None:
         if not self.state.files.delete_driver_file or not driver_file(array):
             return
         try:
             await self.in_thread(Path(driver_file(array)).unlink)
         except OSError as error:
-            self.update(message=f"cannot delete {driver_file(array)}: {error.strerror}"[:_MESSAGE_LENGTH])
-
-
-def _words(geometry: Geometry) -> str:
-    return f"{geometry.width} x {geometry.height} {geometry.data_type}"
+            self.update(message=shortened(f"cannot delete {driver_file(array)}: {error.strerror}"))

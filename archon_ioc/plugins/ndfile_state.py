@@ -6,10 +6,14 @@ from typing import Any, Self
 from archon_ioc.errors import InputError
 from archon_ioc.exposure.files import file_name, normal_path
 from archon_ioc.exposure.settings import LARGEST_NUMBER, FileWriteMode
-from archon_ioc.plugins.ndarray import NDArray
+from archon_ioc.plugins.ndarray import Geometry, NDArray
 from archon_ioc.plugins.plugin import PluginSettings, PluginState
 
 LONGEST_SUFFIX = 16
+LOOK_PERIOD = 2.0
+"""Seconds between two looks at a folder."""
+MESSAGE_LENGTH = 255
+"""Characters of WriteMessage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,38 @@ def is_last(array: NDArray) -> bool:
 def driver_file(array: NDArray) -> str:
     """Return the name of the file that the driver itself has written of this image, empty if there is none."""
     return str(_value(array, _DRIVER_FILE) or "")
+
+
+def require_same(array: NDArray, known: Geometry) -> None:
+    """Check that an image fits into a file of images of one geometry.
+
+    Raises:
+        InputError: if it does not.
+    """
+    if array.geometry != known:
+        raise InputError(f"image {array.unique_id} is {_words(array.geometry)}, its file has {_words(known)}")
+
+
+def require_memory(count: int, geometry: Geometry, limit: int) -> None:
+    """Check that ``count`` images of one geometry have room in ``limit`` bytes.
+
+    Raises:
+        InputError: if they do not.
+    """
+    each = geometry.byte_count
+    if count * each > limit:
+        room = limit // each
+        raise InputError(f"there is memory for {room} images of {each / 1e6:.0f} MB, not for {count}; use Stream")
+
+
+def shortened(message: str) -> str:
+    """Return a message that fits; what a long name hides is at its end."""
+    tail = MESSAGE_LENGTH - 105
+    return message if len(message) <= MESSAGE_LENGTH else f"{message[:100]} ... {message[-tail:]}"
+
+
+def _words(geometry: Geometry) -> str:
+    return f"{geometry.width} x {geometry.height} {geometry.data_type}"
 
 
 def _value(array: NDArray, name: str) -> float | int | str | None:

@@ -17,7 +17,10 @@ class Numbers:
     """A file with the number of each image; 13 cannot be written."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("x", encoding="ascii")
+        try:
+            self._file = path.open("x", encoding="ascii")
+        except OSError as error:
+            raise SaveError(str(path), str(error.strerror)) from error
         self.closed = False
 
     def write(self, array: NDArray) -> None:

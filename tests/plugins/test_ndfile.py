@@ -183,6 +183,32 @@ async def test_a_full_buffer_is_written_with_auto_save(one: One, folder: Path) -
     assert (one.state.captured, one.state.capturing) == (0, False)
 
 
+@pytest.mark.parametrize("auto_save", [True, False])
+async def test_a_buffer_for_one_file_takes_images_of_one_size(many: Many, folder: Path, *, auto_save: bool) -> None:
+    await many.set_files(write_mode=CAPTURE, num_capture=5, auto_save=auto_save)
+    task = await begun(many)
+    await give(many, 1, 2)
+    await many.take(array(3, (8, 6)))
+    await asyncio.wait_for(task, 5)
+    assert (many.state.capturing, many.state.error) == (False, True)
+    assert "image 3 is 6 x 8 UInt16, its file has 6 x 4 UInt16" in many.state.message
+    if not auto_save:
+        await many.write_file()
+    assert found(folder) == {"a_01.txt": [1, 2]}
+
+
+async def test_a_buffer_whose_end_is_put_off_ends_where_memory_does(many: Many, folder: Path) -> None:
+    await many.set_files(write_mode=CAPTURE, num_capture=3)
+    task = await begun(many)
+    await many.set_files(num_capture=1000)
+    many.memory_limit = 3 * array().pixels.nbytes
+    await give(many, 1, 2, 3, 4)
+    await asyncio.wait_for(task, 5)
+    assert "there is memory for 3 images" in many.state.message
+    await many.write_file()
+    assert found(folder) == {"a_01.txt": [1, 2, 3]}
+
+
 async def test_a_buffer_can_be_dropped(many: Many, folder: Path) -> None:
     await many.set_files(write_mode=CAPTURE, num_capture=2)
     task = await begun(many)

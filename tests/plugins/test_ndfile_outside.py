@@ -47,6 +47,49 @@ async def test_a_folder_that_is_none(many: Many, tmp_path: Path) -> None:
     assert (many.state.path_exists, many.state.capturing) == (True, False)
 
 
+async def test_the_folder_of_a_new_night_is_made_when_a_capture_begins(folder: Path, running: Any) -> None:
+    night = "1"
+    plugin = Many("FILE", settings(folder, write_mode=STREAM), lambda path: path.replace("%d", night))
+    async with running(plugin):
+        await plugin.live.until(lambda state: state.path_exists, 5)
+        await plugin.set_files(path=f"{folder}/%d")
+        night = "2"
+        task = await begun(plugin)
+        await give(plugin, 1)
+        await plugin.capture(0)
+        await task
+        assert found(folder / "2") == {"a_01.txt": [1]}
+        assert plugin.state.path_exists
+
+
+@pytest.mark.parametrize("mode", [SINGLE, STREAM])
+async def test_a_folder_that_vanished_is_shown_with_the_error(one: One, folder: Path, mode: FileWriteMode) -> None:
+    await one.set_files(create_directory=0, write_mode=mode, auto_save=True)
+    if mode is STREAM:
+        await begun(one)
+    await asyncio.to_thread(folder.rmdir)
+    await give(one, 1)
+    assert (one.state.path_exists, one.state.error, one.state.capturing) == (False, True, False)
+    assert "there is no folder" in one.state.message
+
+
+async def test_a_folder_that_vanishes_while_nothing_is_written_is_noticed(one: One, folder: Path) -> None:
+    await asyncio.to_thread(folder.rmdir)
+    await one.live.until(lambda state: not state.path_exists, 10)
+    await asyncio.to_thread(folder.mkdir)  # it was not made before a file needs it
+    await one.live.until(lambda state: state.path_exists, 10)
+    assert not one.state.error
+
+
+async def test_what_went_wrong_is_told_though_the_name_is_long(many: Many) -> None:
+    await many.set_files(name="x" * 255)
+    task = await begun(many)
+    await give(many, 1)
+    await task
+    assert many.state.message.endswith("File name too long")
+    assert len(many.state.message) == 255
+
+
 async def test_fields_of_a_path_are_resolved_when_a_file_is_made(folder: Path, running: Any) -> None:
     def resolve(path: str) -> str:
         if "{wrong}" in path:
