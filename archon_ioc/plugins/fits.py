@@ -1,14 +1,18 @@
 """FITS1: the camera's own files, shown as areaDetector's file plugins are."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from archon_ioc.errors import InputError
+from archon_ioc.errors import ArchonError, InputError
+from archon_ioc.exposure.files import path_problem
 from archon_ioc.exposure.filing import Filing
 from archon_ioc.exposure.settings import FileSettings
 from archon_ioc.exposure.state import CameraState, FileState
 from archon_ioc.live import Live
 from archon_ioc.plugins.ndarray import NDArray
+from archon_ioc.plugins.ndfile_state import LOOK_PERIOD, shortened
 from archon_ioc.plugins.plugin import Plugin, PluginSettings, PluginState
 
 
@@ -53,6 +57,12 @@ class FitsPlugin(Plugin[FitsState]):
         self._show(live.value)
         live.follow(self._show)
 
+    async def run(self) -> None:
+        """Take images until cancelled, and notice when the folder of the files vanishes or comes back."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_path(), name=f"{self.name} folder")
+            tasks.create_task(super().run(), name=f"{self.name} images")
+
     async def process(self, array: NDArray) -> NDArray | None:
         """Say which image it was; it is counted when its files are on the disk."""
         self.update(array=self.state.array.of(array, counts=False))
@@ -79,6 +89,9 @@ class FitsPlugin(Plugin[FitsState]):
             ArchonError: if a value makes no sense now.
         """
         await self._files.change(**changes)
+        state = self.state
+        if state.capturing and 0 < state.files.num_capture <= state.captured:
+            await self._files.capture(0)
 
     async def capture(self, start: int) -> None:
         """Begin a capture and wait for its end, or end it.
@@ -86,7 +99,11 @@ class FitsPlugin(Plugin[FitsState]):
         Raises:
             ArchonError: if it cannot begin.
         """
-        await self._files.capture(start)
+        try:
+            await self._files.capture(start)
+        except ArchonError as error:
+            self.update(error=True, message=shortened(str(error)))
+            raise
 
     async def write_file(self, start: int) -> None:
         """Write the last image and wait until it is on the disk.
@@ -105,6 +122,16 @@ class FitsPlugin(Plugin[FitsState]):
         if self._filing is None:
             raise InputError("there is no camera")
         return self._filing
+
+    async def _watch_path(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_PERIOD)
+            if self._filing is None or not self._file.next_name:
+                continue
+            folder = str(Path(self._file.next_name).parent)
+            problem = await self.in_thread(path_problem, folder)  # a disk that hangs holds up this plugin only
+            if self.state.path_exists == bool(problem):
+                await self._filing.look_at_path()
 
     def _show(self, camera: CameraState) -> None:
         file, old = camera.file, self._file

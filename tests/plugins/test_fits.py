@@ -81,6 +81,37 @@ async def test_a_capture_ends_when_it_is_disabled(plugin: FitsPlugin, tmp_path: 
     assert len(told) == 1
 
 
+async def test_a_capture_that_cannot_begin_is_told_where_file_plugins_tell_it(plugin: FitsPlugin) -> None:
+    with pytest.raises(StateError):
+        await plugin.capture(1)
+    assert (plugin.state.error, "Single" in plugin.state.message) == (True, True)
+
+
+async def test_a_capture_ends_when_it_has_as_many_images_as_are_wanted_now(
+    plugin: FitsPlugin, camera: Camera, tmp_path: Path
+) -> None:
+    await plugin.set_files(path=str(tmp_path), write_mode=2, num_capture=0)
+    task = asyncio.create_task(plugin.capture(1))
+    await plugin.live.until(lambda state: state.capturing, 5)
+    update(camera.live, file=replace(camera.state.file, captured=2))
+    await plugin.set_files(num_capture=3)
+    assert plugin.state.capturing
+    await plugin.set_files(num_capture=2)
+    await asyncio.wait_for(task, 5)
+    assert (plugin.state.capturing, plugin.state.error) == (False, False)
+
+
+async def test_a_folder_that_vanishes_while_nothing_is_written_is_noticed(plugin: FitsPlugin, tmp_path: Path) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    await plugin.set_files(path=str(folder), create_directory=0)
+    assert plugin.state.path_exists
+    folder.rmdir()
+    await plugin.live.until(lambda state: not state.path_exists, 10)
+    folder.mkdir()
+    await plugin.live.until(lambda state: state.path_exists, 10)
+
+
 async def test_no_image_is_left_out(plugin: FitsPlugin) -> None:
     with pytest.raises(InputError, match="left out"):
         plugin.change(min_callback_seconds=1.0)
