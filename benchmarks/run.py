@@ -20,6 +20,7 @@ import images
 import progress
 import pva
 import rate
+import series
 import start
 import timing
 import upload
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Figure]]] = {
     "images": images.measure,
     "pva": pva.measure,
     "bias": bias.measure,
+    "series": series.measure,
     "timing": timing.measure,
     "rate": rate.measure,
     "chain": chain.measure,

@@ -21,7 +21,7 @@ _LONGEST_TURN = 120.0
 class Child:
     """A process of the benchmark; ends with the block, at whose begin it has said that it is ready.
 
-    ``first`` is what it said: a port, for instance.
+    ``first`` is what it said: a port, for instance. ``patience`` are the seconds after which it is given up.
     """
 
     def __init__(
@@ -30,7 +30,9 @@ class Child:
         *arguments: object,
         python: str | Path = sys.executable,
         environment: Mapping[str, str] | None = None,
+        patience: float = _LONGEST_TURN,
     ) -> None:
+        self._patience = patience
         self._name = " ".join([script, *map(str, arguments)])
         self._process = subprocess.Popen(
             [str(python), str(HERE / script), *map(str, arguments)],
@@ -65,7 +67,7 @@ class Child:
         """Let it do one piece of work and return its answer.
 
         Raises:
-            RuntimeError: if it ends, or says nothing for two minutes.
+            RuntimeError: if it ends, or says nothing for too long.
         """
         self.say(text)
         return self.listen()
@@ -80,9 +82,9 @@ class Child:
         """Return its next answer.
 
         Raises:
-            RuntimeError: if it ends, or says nothing for two minutes.
+            RuntimeError: if it ends, or says nothing for too long.
         """
-        watchdog = threading.Timer(_LONGEST_TURN, self._process.kill)
+        watchdog = threading.Timer(self._patience, self._process.kill)
         watchdog.start()
         try:
             line = _open(self._process.stdout).readline()

@@ -19,6 +19,7 @@ RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
         ("image", "100 x 40: last pixel to end of Acquire"),
         ("images", "monitor, 4 clients: ours"),
         ("pva", "PVAccess monitor: ours / bare p4p"),
+        ("series", "Acquire went up once, and down once and last"),
         ("chain", "images in the HDF5 file, of those sent"),
         ("bias", "100 x 40: overhead per frame, 3 files"),
         ("timing", "demonstration, 2048 x 2048 per tap: core / reference"),
