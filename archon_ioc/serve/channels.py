@@ -1,8 +1,10 @@
 # pyright: standard
 """Channels: records as Channel Access sees them, one class per kind of value."""
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import caproto as ca
@@ -34,6 +36,10 @@ READ_WRITE = ca.AccessRights.READ | ca.AccessRights.WRITE
 
 Put = Callable[["RecordChannel", object], Awaitable[ca.CAStatus | None]]
 """Called for a put of a client with the value as it came; returns None if it was done."""
+
+_NUMBERS = (ca.ChannelType.LONG, ca.ChannelType.FLOAT, ca.ChannelType.DOUBLE, ca.ChannelType.CHAR)
+_AT_ONCE_BYTES = 1 << 20
+"""Bytes of an image up to which it is converted at once, without a thread."""
 
 _VALUE_EVENT = ca.SubscriptionType.DBE_VALUE | ca.SubscriptionType.DBE_LOG
 _UNDEFINED = (ca.AlarmStatus.UDF, ca.AlarmSeverity.INVALID_ALARM)
@@ -245,11 +251,13 @@ class ArrayChannel(RecordChannel, ca.ChannelNumeric):
 class ImageChannel(RecordChannel):
     """Unsigned pixels, which CA can only call signed: clients view them as unsigned.
 
-    The value is kept as it goes over the wire and is shared by all clients, so it must never change.
+    The value is kept as it goes over the wire and is shared by all clients, so it must never change. For clients that
+    want numbers of another type a large image is converted in a thread, once for all.
     """
 
     def __init__(self, record: Record[Any, Any], put: Put) -> None:
         kind: Any = record.row.kind
+        self._converted: dict[ca.ChannelType, tuple[np.ndarray, np.ndarray]] = {}
         self.memory = FrameMemory()  # to free a large one would hold up the event loop for a while
         super().__init__(
             record,
@@ -260,10 +268,59 @@ class ImageChannel(RecordChannel):
         )
 
     def encode(self, value: Any) -> np.ndarray:
-        return value[: self.max_length]
+        return value if len(value) <= self.kind.length else value[: self.kind.length]
 
     def is_same(self, value: Any) -> bool:
         return value is self.value
+
+    async def post(self, reading: Reading, timestamp: float) -> bool:
+        """Show an image, in every type that somebody has subscribed to."""
+        if reading.value is not None:
+            reading = replace(reading, value=self.encode(reading.value))
+            for native in self._subscribed():
+                await self._prepare(native, reading.value)
+        try:
+            return await super().post(reading, timestamp)
+        finally:
+            self._converted.clear()
+
+    async def read(self, data_type: Any) -> Any:
+        """Return the image and what is known of it, as a type."""
+        native = ca.native_type(data_type)
+        await self._prepare(native, self.value)
+        try:
+            return await super().read(data_type)
+        finally:
+            self._converted.pop(native, None)
+
+    async def subscribe(self, queue: Any, sub_spec: Any, sub: Any) -> None:
+        """Send the image, and each that comes."""
+        native = ca.native_type(ca.ChannelType[sub_spec.data_type_name])
+        await self._prepare(native, self.value)
+        try:
+            await super().subscribe(queue, sub_spec, sub)
+        finally:
+            self._converted.pop(native, None)
+
+    def _subscribed(self) -> set[ca.ChannelType]:
+        names = (name for syncs in self._queues.values() for types in syncs.values() for name in types if types[name])
+        return {ca.native_type(ca.ChannelType[name]) for name in names}
+
+    async def _prepare(self, native: ca.ChannelType, image: Any) -> None:
+        """Convert a large image; for text there is a limit that makes it a small one."""
+        if native in _NUMBERS and native != self.data_type and image.nbytes > _AT_ONCE_BYTES:
+            self._converted[native] = image, await asyncio.to_thread(numbers, image, native)
+
+    async def _read(self, data_type: Any) -> Any:
+        image, converted = self._converted.get(ca.native_type(data_type), (None, None))
+        if image is not self.value:
+            return await super()._read(data_type)
+        if data_type in ca.native_types:
+            return b"", converted
+        metadata = ca.DBR_TYPES[data_type]()
+        self._read_metadata(metadata)
+        metadata.status, metadata.severity = self.shown_alarm
+        return metadata, converted
 
 
 class ShortImageChannel(ImageChannel, ca.ChannelShort):

@@ -216,6 +216,17 @@ async def test_images(client: Any, server: CaServer) -> None:
     assert await client("get('T:cam1:ArrayData', count=2)") == [5, -1]
 
 
+@pytest.mark.parametrize("data_type", [ca.ChannelType.TIME_LONG, ca.ChannelType.DOUBLE, ca.ChannelType.TIME_INT])
+async def test_large_images_of_any_type(server: CaServer, raw_client: Any, data_type: ca.ChannelType) -> None:
+    await raw_client.subscribe("T:cam1:ArrayData", data_type=data_type)
+    await raw_client.subscribe("T:cam1:ArrayData", data_type=ca.ChannelType.CTRL_LONG)
+    await raw_client.receive(ca.EventAddResponse, count=2)
+    for number in (1, 2):
+        await server.publish_image("cam1:ArrayData", np.full(1_000_000, number, np.uint16), 1.6e9)
+        for event in await raw_client.receive(ca.EventAddResponse, count=2):
+            assert (len(event.data), event.data[0], event.data[-1]) == (1_000_000, number, number)
+
+
 async def test_sizes_and_counters_come_before_the_image(server: CaServer, target: Any, raw_client: Any) -> None:
     names = {
         await raw_client.subscribe(f"T:cam1:{name}"): name for name in ("ArrayData", "NumImages_RBV", "Dimensions_RBV")

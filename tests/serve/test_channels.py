@@ -1,3 +1,5 @@
+import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 import caproto as ca
@@ -88,3 +90,42 @@ def test_limits_that_are_no_limits_are_zero() -> None:
         assert channel.lower_ctrl_limit == channel.upper_ctrl_limit == 0
     channel = channel_of(Int(low=1, high=9))
     assert (channel.lower_disp_limit, channel.upper_disp_limit) == (1, 9)
+
+
+async def turns_while(work: Coroutine[Any, Any, Any]) -> tuple[int, Any]:
+    """Return how often others got their turn before something was done, and its result."""
+    task, turns = asyncio.create_task(work), 0
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+    return turns, task.result()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "dtype"),
+    [
+        (ca.ChannelType.TIME_LONG, ">i4"),
+        (ca.ChannelType.DOUBLE, ">f8"),
+        (ca.ChannelType.GR_FLOAT, ">f4"),
+        (ca.ChannelType.TIME_INT, ">i2"),
+    ],
+)
+async def test_large_images_of_another_type_are_made_while_others_work(wanted: ca.ChannelType, dtype: str) -> None:
+    channel = channel_of(Pixels(4_000_000))
+    pixels = np.arange(3_000_000).astype(">i2")
+    assert await channel.post(Reading(pixels, "HIGH", Severity.MINOR), 1.6e9)
+    turns, (metadata, values) = await turns_while(channel.read(wanted))
+    assert values.dtype == dtype
+    assert np.array_equal(values, pixels)
+    if wanted is not ca.ChannelType.TIME_INT:
+        assert turns > 5
+    if wanted is ca.ChannelType.TIME_LONG:
+        assert (metadata.severity, metadata.status) == (ca.AlarmSeverity.MINOR_ALARM, ca.AlarmStatus.HIGH)
+        assert metadata.timestamp == 1.6e9
+
+
+async def test_text_of_an_image_is_short() -> None:
+    channel = channel_of(Pixels(4_000_000))
+    await channel.post(Reading(np.full(3_000_000, 7, ">i2")), 1.6e9)
+    _, values = await channel.read(ca.ChannelType.STRING)
+    assert len(values) == 1000
