@@ -20,7 +20,7 @@ from archon_ioc.pvs.array_rows import (
     require,
 )
 from archon_ioc.pvs.pool_rows import pool_rows
-from archon_ioc.pvs.row import Choice, Float, Int, Kind, Pv, Text
+from archon_ioc.pvs.row import AlarmLimits, Choice, Float, Int, Kind, Pv, Text
 
 PluginPv = Pv[Any, Any]
 """A row whose state is that of a plugin, and whose puts go to the plugin."""
@@ -36,7 +36,7 @@ def plugin_rows(plugin: Plugin[Any], group: str = IMAGE_GROUP) -> tuple[PluginPv
     """
     return (
         *_identity_rows(plugin), *array_rows(_array, group), *_type_rows(group),
-        *pool_rows(_pool_of(plugin), _empty, _preallocate, group), *_queue_rows(), *_counter_rows(group),
+        *pool_rows(_pool_of(plugin), _empty, _preallocate, group), *_queue_rows(plugin), *_counter_rows(group),
         *_setting_rows(), *_attribute_rows(), *_idle_rows(),
     )  # fmt: skip
 
@@ -96,10 +96,13 @@ def _type_rows(group: str) -> Iterator[PluginPv]:
              read=lambda s: s.array.geometry.data_type, put=put, part=lambda s: s.array.geometry)  # fmt: skip
 
 
-def _queue_rows() -> Iterator[PluginPv]:
+def _queue_rows(plugin: Plugin[Any]) -> Iterator[PluginPv]:
+    size = plugin.state.settings.queue_size
+    alarms = None if plugin.keeps_newest else AlarmLimits(high=size - size // 4, hihi=size)
+    more = f"Alarms at {size - size // 4} and {size}, those of the usual QueueSize." if alarms else ""
     yield Pv(name="QueueFree", kind=Int(), doc="Free places of the queue", group=PLUGIN_GROUP, read=_free, rbv=False)
-    yield Pv(name="QueueUse", kind=Int(), doc="Images in the queue", group=PLUGIN_GROUP, read=lambda s: s.queued,
-             rbv=False)  # fmt: skip
+    yield Pv(name="QueueUse", kind=Int(alarms=alarms), doc="Images in the queue", group=PLUGIN_GROUP,
+             read=lambda s: s.queued, rbv=False, more=more)  # fmt: skip
     yield Pv(name="ExecutionTime", kind=Float("ms", 3), doc="Time that the last image took", group=PLUGIN_GROUP,
              read=lambda s: s.execution_ms)  # fmt: skip
     for name, field, doc in (

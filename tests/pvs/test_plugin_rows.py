@@ -11,7 +11,9 @@ from archon_ioc.errors import InputError
 from archon_ioc.plugins.chain import Chain
 from archon_ioc.plugins.ndarray import Geometry
 from archon_ioc.plugins.plugin import Plugin, PluginState
+from archon_ioc.plugins.standard_arrays import StandardArrays
 from archon_ioc.pvs.plugin_rows import plugin_rows
+from archon_ioc.pvs.render import reading
 from archon_ioc.pvs.row import Pv
 
 SETPOINTS: dict[str, object] = {
@@ -107,6 +109,18 @@ def test_the_queue(plugin: Plugin[PluginState]) -> None:
     found = {name: row.read(state) for name, row in by_name(plugin).items()}
     assert (found["QueueUse"], found["QueueFree"], found["NumQueuedArrays"]) == (3, 17, 3)
     assert found["PoolUsedMem"] == 3 * 6 * 4 * 4 / (1 << 20)
+
+
+def test_a_queue_that_fills_is_an_alarm(plugin: Plugin[PluginState]) -> None:
+    row = by_name(plugin)["QueueUse"]
+    shown = [reading(row, replace(plugin.state, queued=queued), linked=True).status for queued in (14, 15, 20)]
+    assert shown == ["NO_ALARM", "HIGH", "HIHI"]
+
+
+def test_a_viewer_that_is_behind_is_no_alarm() -> None:
+    plugin = StandardArrays("Image1")
+    state = replace(plugin.state, queued=2)
+    assert reading(by_name(plugin)["QueueUse"], state, linked=True).status == "NO_ALARM"
 
 
 async def test_attributes(plugin: Plugin[PluginState]) -> None:
