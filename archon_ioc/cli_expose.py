@@ -14,6 +14,7 @@ from archon_ioc.driver.controller import ArchonController
 from archon_ioc.errors import StateError
 from archon_ioc.exposure import kinds
 from archon_ioc.exposure.camera import Camera
+from archon_ioc.exposure.loading import hooks_of
 from archon_ioc.exposure.opening import make_controllers, open_camera
 from archon_ioc.exposure.settings import ExposureSettings, ImageMode, TriggerMode
 from archon_ioc.exposure.state import CameraState
@@ -125,7 +126,7 @@ def recover(discard: bool, simulate: bool, log_level: str, **chosen: Any) -> Non
 
 async def _recover(site: SiteConfig, discard: bool) -> None:
     controllers = make_controllers(site)
-    recovery = Camera(controllers, site, app.shutter(site)).recovery
+    recovery = Camera(controllers, site, app.shutter(site), hooks_of(site.hooks)).recovery
     try:
         pending = await recovery.controllers()
         if discard:

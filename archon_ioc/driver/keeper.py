@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
@@ -92,7 +93,7 @@ class Keeper:
         """Wait until the link is UP, also when one has just broken and the state does not say so yet.
 
         Raises:
-            TimeoutError: if that takes longer than ``timeout`` seconds.
+            TimeoutError: if that takes longer than ``timeout`` seconds, which may be infinite.
             LinkError: if nobody keeps the link any more.
         """
 
@@ -100,7 +101,7 @@ class Keeper:
             is_usable = state.is_up and self._connection is not None and not self._connection.is_broken
             return is_usable or not self._is_running
 
-        await self.live.until(is_decided, timeout)
+        await self.live.until(is_decided, None if timeout == math.inf else timeout)
         if not self._is_running:
             raise LinkError(f"{self.config.name} is not connected: {STOPPED}")
 

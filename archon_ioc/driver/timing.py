@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -22,8 +23,8 @@ from archon_ioc.protocol.wire import BLOCK_SIZE
 
 log = logging.getLogger(__name__)
 
-_RELINK_SECONDS = 60.0
-"""How long a readout waits for a lost link: the controller goes on without us."""
+_RELINK_SECONDS = 60.0  # that a lost link is waited for when the controller has done what it does without us
+_LONG_READOUT = 600.0  # seconds, where nobody knows it: what the link comes back to in its middle is stopped
 _PROGRESS_PERIOD = 0.1
 _LARGEST_IMAGE = 768 << 20  # bytes: a frame buffer with BIGBUF (manual, FRAME)
 
@@ -236,31 +237,33 @@ class Timing:
         """Wait, without a limit, until a frame that is not in ``before`` begins.
 
         Raises:
-            ReadoutError: if the controller was restarted, or the link does not come back.
+            ReadoutError: if the controller was restarted.
             LinkError: if nobody keeps the link any more.
         """
         while True:
-            if _new_buffer(await self._patiently(before), before):
+            if _new_buffer(await self._patiently(before, math.inf), before):
                 return
             await asyncio.sleep(self._keeper.config.frame_period)
 
     async def new_frame(self, before: FrameStatus, *, after: float = 0.0) -> BufferInfo:
         """Wait until a frame that is not in ``before`` is complete, and return its buffer.
 
-        A lost link is waited for: the controller reads out without us. ``after`` seconds of an integration may still
-        be to come.
+        A lost link is waited for: the controller reads out without us, and a minute longer. ``after`` seconds of an
+        integration may still be to come.
 
         Raises:
-            ReadoutError: if no frame starts in time, one stops growing, or the controller was restarted.
+            ReadoutError: if no frame starts in time, one stops growing, the link does not come back, or the
+                controller was restarted.
             LinkError: if nobody keeps the link any more.
         """
         after = max(after, 0.0)
         limit = self.names.readout_start + _seconds(self._predicted and self._predicted.start) + after
         seen, since = None, time.monotonic()
         begin: int | None = None
+        left = after + (_seconds(self._predicted.whole) if self._predicted else _LONG_READOUT)
         try:
             while True:
-                frames = await self._patiently(before)
+                frames = await self._patiently(before, _RELINK_SECONDS + max(left, 0.0))
                 begin = frames.timer if begin is None else begin
                 current = _new_buffer(frames, before)
                 if current and current.complete:
@@ -292,14 +295,14 @@ class Timing:
         if (shown := round(max(left, 0.0), 1)) != self._keeper.state.readout_left:
             self._keeper.update(readout_left=shown)
 
-    async def _patiently(self, before: FrameStatus) -> FrameStatus:
-        """Read FRAME; when the link is lost wait for the next one."""
+    async def _patiently(self, before: FrameStatus, seconds: float) -> FrameStatus:
+        """Read FRAME; when the link is lost wait for the next one, not longer than so many seconds."""
         while True:
             try:
                 frames = await self._keeper.refresh_frames()
             except LinkError as error:
                 log.warning("%s: link lost during a readout: %s", self._keeper.config.name, error)
-                await self.until_up()
+                await self.until_up(seconds)
                 continue
             if frames.timer < before.timer or self._was_restarted:
                 raise ReadoutError("the controller was restarted, the image is lost")
@@ -310,17 +313,18 @@ class Timing:
         """Whether no configuration was applied since it was switched on, so that no script can run."""
         return self._keeper.state.power is Power.NOT_CONFIGURED
 
-    async def until_up(self) -> None:
-        """Wait until the link is UP again.
+    async def until_up(self, seconds: float | None = None) -> None:
+        """Wait until the link is UP again, for so many seconds, by default a minute.
 
         Raises:
-            ReadoutError: if that takes more than a minute.
+            ReadoutError: if that takes longer.
             LinkError: if nobody keeps the link any more.
         """
+        limit = _RELINK_SECONDS if seconds is None else seconds
         try:
-            await self._keeper.until_up(_RELINK_SECONDS)
+            await self._keeper.until_up(limit)
         except TimeoutError:
-            raise ReadoutError(f"the link did not come back within {_RELINK_SECONDS:g} s") from None
+            raise ReadoutError(f"the link did not come back within {limit:.3g} s") from None
 
     async def fetch(self, info: BufferInfo) -> Frame:
         """Read the frame that ``info`` describes, locked, and checked to be the same before and after.

@@ -27,6 +27,7 @@ from archon_ioc.exposure.series import Series
 from archon_ioc.exposure.settings import ExposureSettings, ImageMode, SettingsFile, default_files
 from archon_ioc.exposure.shots import Shots
 from archon_ioc.exposure.shutter import PvShutter, Shutter
+from archon_ioc.exposure.shutter_note import ShutterNote
 from archon_ioc.exposure.state import CameraState, enter, update
 from archon_ioc.exposure.unit import Unit
 from archon_ioc.exposure.user_cards import UserCards
@@ -38,6 +39,7 @@ _SHORTEST_ACQUIRE = 0.1
 """Seconds that Acquire_RBV stays 1 at least: ophyd's SingleTrigger misses shorter pulses (measured)."""
 _SAFETY_PERIOD = 1.0
 """Seconds between two attempts to make the hardware safe."""
+_WAITS_ON_CCD = "The link is lost, the exposure waits for it on the CCD, abort throws it away"
 
 
 class Camera:
@@ -57,23 +59,22 @@ class Camera:
         self.controllers = tuple(controllers)
         self.hooks = hooks or Hooks()
         self._site = site
-        files = default_files(site.files)
-        kept = SettingsFile(site.files.state, ExposureSettings(files=files), site.prefix)
+        kept = SettingsFile(site.files.state, ExposureSettings(files=default_files(site.files)), site.prefix)
         # A small file, read before anything runs: a client's put can never be overwritten by it.
         settings = kinds.checked(kept.load(), kinds.of(site))
         self.live = Live(CameraState.at_start(site, [controller.status for controller in controllers], settings))
         moving = next((own for own in controllers if own.name == site.shutter.controller), self.controller)
         self._keeping = Keeping(kept, self.live)
-        self._shutter = Shutter(moving, pv_shutter, self.live)
+        self._shutter = Shutter(moving, pv_shutter, self.live, ShutterNote(site.files.state, site.prefix))
         units = [Unit(controller) for controller in controllers]
         self._hooking = Hooking(self.hooks, self.live)
         self._shots = Shots(units, self._shutter, self.live, self._hooking, site.sync)
-        names = {detector.name for detector in site.detectors} | {unit.name for unit in site.units}
-        self.user_cards = UserCards(self.live, frozenset(names))
+        self.user_cards = UserCards(self.live, frozenset(one.name for one in (*site.detectors, *site.units)))
         self.attributes = Attributes(self.live, site.header.cards, self.user_cards.cards)
         self.filing = Filing(self.live, site, self._keeping.store)
         self._ledger = Ledger(site.files.state / "journal", [unit.name for unit in units], self.filing, self.live)
         self.recovery = Recovery(self._ledger, units, self._shutter, self.live, site)
+        self.recovery.hooking = self._hooking
         self._series = Series(self._shots, self._ledger, self.attributes, self.live, site)
         self.sinks: list[Sink] = self._series.publisher.sinks
         """What gets each finished image; append to it before `run`."""
@@ -87,8 +88,7 @@ class Camera:
         self._is_over = True
         self._outcome = Outcome.NONE  # of the last acquisition, whether the hardware is safe or not
         self._turn = asyncio.Lock()  # an acquisition, or something that must not come between
-        for number, controller in enumerate(self.controllers):
-            controller.live.follow(partial(self._follow, number))
+        self._begin_to_follow(units)
 
     @property
     def controller(self) -> ArchonController:
@@ -107,6 +107,7 @@ class Camera:
         await self.filing.start()
         await self.attributes.load()
         await self.user_cards.load()
+        await self._shutter.look_back()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_safe(), name="camera keeps safe")
@@ -126,7 +127,13 @@ class Camera:
         await self._shutter.close_left_open()
         await self._series.publisher.stop()
         self._hooking.stop()
+        self._shutter.note.leave()
         self._ledger.leave()
+
+    def _begin_to_follow(self, units: Sequence[Unit]) -> None:
+        for number, unit in enumerate(units):
+            unit.controller.live.follow(partial(self._follow, number))
+            unit.tell = partial(self._tell_of_link, unit)
 
     def _follow(self, number: int, state: ControllerState) -> None:
         old = self.state.controllers
@@ -135,16 +142,17 @@ class Camera:
         update(self.live, controllers=(*old[:number], state, *old[number + 1 :]))
         self._shutter.look()
         if (old[number].link, old[number].reason) != (state.link, state.reason):
-            self._tell_of_link(state)
+            self._tell_of_link(self._shots.units[number])
 
-    def _tell_of_link(self, state: ControllerState) -> None:
+    def _tell_of_link(self, unit: Unit) -> None:
+        state = unit.state
         name = f"{state.name}: " if len(self.controllers) > 1 else ""
         if self.state.is_up:
-            self.show("Acquiring" if self.state.acquiring else "Connected")
+            warning = f", but {self._shutter.left_open}" if self._shutter.left_open else ""
+            self.show("Acquiring" if self.state.acquiring else f"Connected{warning}")
         elif state.link is Link.DOWN and state.reason:
-            is_awaited = self.state.acquiring
-            said = "The link is lost, waiting for it" if is_awaited else "Disconnected"
-            self.show(f"{name}{said}: {state.reason}")
+            said = "The link is lost, waiting for it" if self.state.acquiring else "Disconnected"
+            self.show(f"{name}{_WAITS_ON_CCD if unit.waits_on_ccd else said}: {state.reason}")
 
     async def _keep_safe(self) -> None:
         """Stop and close what could not be when it should have been, again and again until it works."""

@@ -62,7 +62,8 @@ class DuringReadout(Protocol):
 class PostProcess(Protocol):
     """Is given the files of an image, complete and under their names; one image at a time, in their order.
 
-    It is also called for what there is of an image of which a controller failed, and when files are written later.
+    It is also called for what there is of an image of which a controller failed, and when files are written later or
+    recovered.
     An abort does not cancel it: its files are kept.
     """
 

@@ -74,6 +74,8 @@ class Ledger:
             unwanted = [entry for entry in account.entries if is_unwanted(entry, account)]
             for entry in await account.close(unwanted):
                 self._leave_behind(entry, account.files)
+                if entry.held:  # going on may have been noted, and was cut short
+                    await self.write(entry)
         self._show_pending()
 
     def _leave_behind(self, entry: Entry, files: FileSet) -> None:
@@ -193,7 +195,8 @@ class Account:
         """The controllers whose frame is still to be fetched though the next exposure has begun."""
         self.settings = settings
         """How the image is taken."""
-        self._kept: set[str] = set()  # the controllers whose frame the journal names
+        self._written: set[str] = set()  # the controllers whose entry is in the journal, perhaps an earlier one
+        self._kept: set[str] = set()  # … and names their frame
         self._ledger = ledger
         self._cards = cards
         self._entries: dict[str, Entry] = {}  # by controller
@@ -220,8 +223,17 @@ class Account:
         entry = self._entry(unit, seconds, noted, await self.reserve())
         self._entries[unit.name] = entry  # before it can be on the disk: it is not pending
         self.files.settle[unit.name] = partial(self._settle, entry.name, unit.name)
-        if not await self._ledger.write(entry, unit.state.acf):
-            del self._entries[unit.name], self.files.settle[unit.name]
+        await self._write(entry, unit.state.acf)
+
+    async def _write(self, entry: Entry, acf: Acf | None = None) -> bool:
+        is_written = await self._ledger.write(entry, acf)
+        if is_written:
+            self._written.add(entry.controller.name)
+        return is_written
+
+    def protects(self, unit: Unit) -> bool:
+        """Whether what a controller has collected is pending when the image is given up."""
+        return unit.name in self._written
 
     def _refuse_overwriting(self, unit: Unit) -> None:
         own = [entry for entry in self._ledger.pending if entry.controller.name == unit.name]
@@ -253,7 +265,7 @@ class Account:
         if (entry := self._entries.get(unit.name)) and entry.naming:
             entry = replace(entry, controller=Snapshot.of(unit.state), frame=frame, moments=moment)
             self._entries[unit.name] = entry
-            if await self._ledger.write(entry):
+            if await self._write(entry, unit.state.acf):
                 self._kept.add(unit.name)
 
     def defer(self, unit: Unit) -> bool:
@@ -295,7 +307,7 @@ class Account:
         wanted = {name: entry for name, entry in self._entries.items() if entry.naming}
         for name, entry in wanted.items():
             noted = replace(entry, **changes)
-            if await self._ledger.write(noted):
+            if await self._write(noted):
                 self._entries[name] = noted
 
     def resume(self, entries: Sequence[Entry]) -> None:
@@ -304,12 +316,13 @@ class Account:
         for entry in entries:
             name = entry.controller.name
             self._entries[name] = entry
+            self._written.add(name)
             self.files.settle[name] = partial(self._settle, entry.name, name)
         self._begin()
 
     async def close(self, unwanted: Collection[Entry]) -> list[Entry]:
         """End the image, forget what is ``unwanted``, and return what else is not on the disk."""
-        left = [entry for entry in self.entries if entry not in unwanted]
+        left = [entry for entry in self.entries if entry not in unwanted and entry.controller.name in self._written]
         for entry in unwanted:
             await self._ledger.forget(entry.name)
         if not left and not self.files.names and (unwanted or not self.files.exposures):

@@ -132,7 +132,7 @@ class Light:
         if self._is_paused:
             return
         course = self._require_course()
-        for unit in () if self._shutter.is_moved_by_host(course.settings) else self._units:
+        for unit in () if course.settings.host_moves_shutter else self._units:
             await self._pauses[unit.name].require(by_hold=self._is_wired)
         if course is self._course:
             self._problem = None
@@ -172,14 +172,9 @@ class Light:
 
     # for shots
 
-    @property
-    def is_kept(self) -> bool:
-        """Whether the journal has what was collected until a pause, for the next program."""
-        return self._is_paused and self._course is not None and self._course.account.is_held
-
     def integration(self, settings: ExposureSettings) -> Integration:
         """Return what the scripts are to do. Where we move the shutter, they wait for us with the readout."""
-        if not self._shutter.is_moved_by_host(settings):
+        if not settings.host_moves_shutter:
             is_triggered = settings.trigger_mode is TriggerMode.EXTERNAL
             return Integration(settings.seconds, not settings.holds_charge, is_triggered)
         longer = settings.shutter_open_delay + settings.shutter_close_delay
@@ -187,7 +182,7 @@ class Light:
 
     def seconds(self, settings: ExposureSettings) -> float:
         """Return the length of an integration, as the first script rounds it."""
-        return settings.seconds if self._shutter.is_moved_by_host(settings) else self._rounded(settings.seconds)
+        return settings.seconds if settings.host_moves_shutter else self._rounded(settings.seconds)
 
     async def begin(self, integration: Integration) -> None:
         """Let all cores run that were prepared: the exposure starts.
@@ -242,7 +237,7 @@ class Light:
 
     def _mark_opened(self, settings: ExposureSettings) -> None:
         """Light begins now, where we open the shutter; else it began with the script."""
-        if self._shutter.is_moved_by_host(settings):
+        if settings.host_moves_shutter:
             self._lit_since = asyncio.get_running_loop().time()
 
     @property
@@ -274,20 +269,20 @@ class Light:
 
     async def _darken(self, course: _Course) -> bool:
         """Keep light away, and return whether that came in time: else the integration is about to end."""
-        if self._shutter.is_moved_by_host(course.settings):
+        if course.settings.host_moves_shutter:
             return await self._close(course)
         paused = await self._pause_scripts(course, self._lit_since + course.left - LAST_MOMENT)
         if not paused:
             return False
         dark_since = max(self._pauses[unit.name].since for unit in self._leading(paused))
         course.left = max(self._lit_since + course.left - dark_since, 0.0)
-        if len(paused) < len(course.units):
+        if len(paused) < len(course.units) or not course.left:  # held too late, a script would not read out
             course.units = paused
             await self._go_on(course)
             course.units = list(self._units)
             return False
         await self._shutter.shut(course.settings)
-        return bool(course.left)
+        return True
 
     async def _close(self, course: _Course) -> bool:
         """Close the shutter. Where it does not say that it closed, what was collected is read out now."""
@@ -342,7 +337,7 @@ class Light:
 
     async def _go_on(self, course: _Course) -> None:
         """Let the script integrate the rest, or open the shutter that it does not move."""
-        if not self._shutter.is_moved_by_host(course.settings):
+        if not course.settings.host_moves_shutter:
             rest = replace(course.integration, seconds=course.left)
             await self._tried(course, lambda unit: self._pauses[unit.name].prepare_rest(rest))
             await course.account.go_on(course.paused)

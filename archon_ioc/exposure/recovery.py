@@ -9,13 +9,16 @@ from functools import partial
 from archon_ioc.config import SiteConfig
 from archon_ioc.errors import ArchonError, ReadoutError, StateError
 from archon_ioc.exposure import salvage
+from archon_ioc.exposure.file_set import FileSet
+from archon_ioc.exposure.files import Naming
+from archon_ioc.exposure.hooking import Hooking
 from archon_ioc.exposure.journal import Entry
 from archon_ioc.exposure.ledger import Ledger
 from archon_ioc.exposure.part import Part
 from archon_ioc.exposure.phase import Outcome
 from archon_ioc.exposure.picture import Exposure, develop
 from archon_ioc.exposure.resumption import Resumption
-from archon_ioc.exposure.settings import ShutterMode
+from archon_ioc.exposure.settings import ExposureSettings
 from archon_ioc.exposure.shutter import Shutter
 from archon_ioc.exposure.state import CameraState, update
 from archon_ioc.exposure.unit import Unit
@@ -42,6 +45,9 @@ class Recovery:
         self._shutter = shutter
         self.resumption: Resumption | None = None
         """Takes up what waits on the CCDs."""
+        self.hooking: Hooking | None = None
+        """Is given the files of each image, when all that can be had of it now is there."""
+        self._filed: dict[Naming, tuple[ExposureSettings, FileSet]] = {}  # what it has not been given yet
         self._tried: dict[str, int] = {}  # by entry, on which life of the link
         self._current = ""  # the entry that is being recovered
         self._waiting: asyncio.Task[BufferInfo] | None = None
@@ -72,6 +78,7 @@ class Recovery:
         await self._adopt()
         for entry in self._leader_last(self._untried):
             await self._try(entry)
+        self._process()
         if self.resumption and self.resumption.is_due:
             await self.resumption.resume()
 
@@ -96,8 +103,7 @@ class Recovery:
 
     async def _left_open(self, entry: Entry) -> bool:
         """Whether its program died when it may have had the shutter of another IOC open, and nobody has it now."""
-        settings = entry.settings
-        has_shutter = settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
+        has_shutter = entry.settings.host_moves_shutter
         return has_shutter and entry.moments is None and not await self._ledger.is_used_elsewhere(entry.controller.name)
 
     @property
@@ -124,7 +130,17 @@ class Recovery:
                 problems.append(f"{entry}: {outcome}")
             else:
                 names += outcome
+        self._process()
+        if self.hooking:
+            await self.hooking.settled()
         return names, problems
+
+    def _process(self) -> None:
+        """Give what was recovered to the site's code, as if it had just been taken."""
+        for settings, files in self._filed.values():
+            if self.hooking:
+                self.hooking.post_process(self.hooking.call(settings, files))
+        self._filed.clear()
 
     async def discard(self) -> None:
         """Give up all that is pending, and stop what is still being exposed for it."""
@@ -206,7 +222,11 @@ class Recovery:
             files.exposures.append(exposure)
         count = exposure.facts.summed
         what = f"Recovered {entry}" + (f", {count} of {entry.nth} frames of its sum" if count < entry.nth else "")
-        return await self._filing.restore(files, exposure), what
+        names = await self._filing.restore(files, exposure)
+        if entry.naming and files.tell is None:  # else it was told
+            _, whole = self._filed.setdefault(entry.naming, (entry.settings, FileSet(files.naming)))
+            whole.names[unit.name] = names
+        return names, what
 
     async def _fetch(self, entry: Entry, unit: Unit, part: Part) -> Exposure:
         """Return the image of an entry, of which ``part`` is in memory; of a sum that of what can be had."""

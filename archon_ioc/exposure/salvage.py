@@ -7,7 +7,6 @@ from datetime import timedelta
 from archon_ioc.errors import ReadoutError, StateError
 from archon_ioc.exposure.journal import Entry
 from archon_ioc.exposure.moments import Moments
-from archon_ioc.exposure.settings import ShutterMode
 from archon_ioc.protocol.replies import TICK, BufferInfo, FrameStatus
 
 _EARLY = 0.25
@@ -119,9 +118,7 @@ def moments(entry: Entry, frame: BufferInfo) -> Moments:
 
 
 def _reads_out_by_itself(entry: Entry) -> bool:
-    settings = entry.settings
-    is_awaited = settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
-    return not (is_awaited or settings.holds_charge)
+    return not (entry.settings.host_moves_shutter or entry.settings.holds_charge)
 
 
 def in_danger(entries: Iterable[Entry], frames: FrameStatus) -> Entry | None:

@@ -57,17 +57,21 @@ class ScriptPause:
         self.refusal = None
         if not self._waits:
             try:
-                self._waits = await self._unit.patiently(self._pause, latest)
+                await self._unit.patiently(partial(self._pause, latest), latest)
             except RejectedError as error:  # not worth the exposure
                 log.error("%s does not pause: %s", self._unit.name, error)
                 self.refusal = error
         return self._waits
 
-    async def _pause(self) -> None:
+    async def _pause(self, latest: float) -> None:
         loop = asyncio.get_running_loop()
-        asked = loop.time()
-        await self._tell_to_wait()
+        async with self._unit.controller.timing.undisturbed:  # a line that is applied may take a second
+            asked = loop.time()
+            if asked >= latest:
+                return
+            await self._tell_to_wait()
         self.since = (asked + loop.time()) / 2
+        self._waits = True
 
     async def _tell_to_wait(self) -> None:
         pause = self._unit.controller.timing.script().pause

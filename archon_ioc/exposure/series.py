@@ -53,7 +53,7 @@ class Series:
         self.at_rest = asyncio.Event()
         """Set when the scripts of an acquisition that is cut short are stopped, as far as possible."""
         self._pending: tuple[_Image, Integrated] | None = None
-        self._is_left = False  # an exposure that is paused, to the next program
+        self._is_left = False  # an exposure that is on the CCD, to the next program
 
     @property
     def _state(self) -> CameraState:
@@ -111,16 +111,14 @@ class Series:
 
     def leave(self) -> None:
         """Leave what is still on the CCDs to the next program, where the journal has it."""
-        if self._shots.light.is_kept:
-            log.warning("the exposure that is paused stays on the CCD; the next program can read it out")
-            self._is_left = True
-            for unit in self._shots.units:
-                unit.leave()
-        if self._pending and self._pending[0].account.is_held:
-            log.warning("exposure %d stays on the CCD; the next program can read it out", self._pending[0].number)
-            self._pending = None
-            for unit in self._shots.units:
-                unit.leave()
+        held = next((account for account in self._ledger.running if account.is_held), None)
+        if held is None:
+            return
+        number = held.files.naming.number if held.files.naming else 0
+        log.warning("exposure %d stays on the CCD; the next program can read it out", number)
+        self._pending, self._is_left = None, True
+        for unit in self._shots.units:
+            unit.leave()
 
     def resume(self, left: Sequence[Entry], lost: Mapping[str, str]) -> None:
         """Take up what an earlier program left on the CCDs, for `read` or `discard`.
@@ -285,10 +283,11 @@ class Series:
         await self._backlog.put(unit.name, fetch())
 
     async def _save_rest(self, image: "_Image", number: int) -> None:
-        """Save the sums of those that did not fail in exposure ``number`` of several."""
+        """Save the sums of those that did not fail in exposure ``number`` of several, or that nobody could recover."""
         for unit in self._shots.units:
             part = image.parts[unit.name]
-            if part.count == number and not part.is_handed_out:
+            is_due = part.count == number or (part.count > 0 and not image.account.protects(unit))
+            if is_due and not part.is_handed_out:
                 await self._save(image, unit)
 
     async def _save(self, image: "_Image", unit: Unit) -> None:

@@ -185,6 +185,11 @@ class ExposureSettings:
         return self.with_dark and self.takes_light
 
     @property
+    def host_moves_shutter(self) -> bool:
+        """Whether we open and close the shutter, not the timing script."""
+        return self.shutter_mode is ShutterMode.EPICS_PV and self.takes_light
+
+    @property
     def holds_charge(self) -> bool:
         """Whether the readout does not follow the integration by itself."""
         return not self.readout or self.readout_delay > 0

@@ -100,7 +100,7 @@ class Shots:
         """
         done = await self.expose(settings, account)
         if settings.readout_delay:
-            await self.hold(settings.readout_delay)
+            await self._hold(settings.readout_delay, done, account)
         await self.read(done, account, collected)
 
     async def expose(self, settings: ExposureSettings, account: Account) -> Integrated:
@@ -123,14 +123,16 @@ class Shots:
         enter(self._live, Phase.INTEGRATING)
         async with self.hooking.during_exposure(self.hooking.call(settings, account.files)):
             done = await self.light.collect(settings, integration, account)
-        if self._shutter.is_moved_by_host(settings):
+        if settings.host_moves_shutter:
             await account.integrated(done.light)
         return done
 
-    async def hold(self, seconds: float) -> None:
+    async def _hold(self, seconds: float, done: Integrated, account: Account) -> None:
         """Leave the charge on the CCD for a while."""
+        await account.hold(done.light)
         enter(self._live, Phase.PENDING)
         await self.count_down(seconds)
+        await account.demand()
 
     async def read(self, done: Integrated, account: Account, collected: Collected) -> None:
         """Read out and fetch what was integrated. If this fails or is cancelled, call `stop`.

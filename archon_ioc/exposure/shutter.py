@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from archon_ioc.driver.controller import ArchonController
-from archon_ioc.errors import ArchonError, StateError
+from archon_ioc.errors import ArchonError, SaveError, StateError
 from archon_ioc.exposure.patience import Patience
 from archon_ioc.exposure.settings import ExposureSettings, ShutterMode, TriggerMode
+from archon_ioc.exposure.shutter_note import ShutterNote
 from archon_ioc.exposure.state import CameraState, update
+from archon_ioc.exposure.together import finished
 from archon_ioc.live import Live
 
 log = logging.getLogger(__name__)
@@ -36,19 +38,30 @@ class Shutter:
     forced open is read from the configuration: an earlier life of this program may have left it so.
     """
 
-    def __init__(self, controller: ArchonController, pv_shutter: PvShutter | None, live: Live[CameraState]) -> None:
+    def __init__(
+        self,
+        controller: ArchonController,
+        pv_shutter: PvShutter | None,
+        live: Live[CameraState],
+        note: ShutterNote,
+    ) -> None:
         self.controller = controller
         """The one whose trigger output moves it."""
         self.failure: StateError | None = None
         """Why it did not close at the end of the last integration."""
+        self.is_stuck = False
+        """Whether it is open because it could not be closed; `close_left_open` then tries again."""
+        self.left_open = ""
+        """What is to be said of a shutter that a program left open that died."""
         self._pv_shutter = pv_shutter
         self._live = live
+        self.note = note
+        """That it is open, for the next program."""
         self._patience = Patience()
         self._follows_script = False  # which integrates
         self._output_by_hand = False  # the trigger output was opened by hand
         self._output_is_open = False  # it holds a shutter open
         self._pv_is_open = False  # as far as anybody knows
-        self._is_stuck = False  # it should have been closed
         self._problem = ""  # … and why it was not
 
     def check(self, settings: ExposureSettings) -> None:
@@ -57,7 +70,7 @@ class Shutter:
         Raises:
             StateError: if the site file names no PVs for "EPICS PV", or the exposure could not wait for these.
         """
-        if not self.is_moved_by_host(settings):
+        if not settings.host_moves_shutter:
             return
         self._require_pv_shutter()
         if settings.trigger_mode is TriggerMode.EXTERNAL:
@@ -65,9 +78,19 @@ class Shutter:
         if self.controller.timing.script().readout is None:
             raise StateError("this timing script reads out by itself, it cannot wait for the shutter of another IOC")
 
-    def is_moved_by_host(self, settings: ExposureSettings) -> bool:
-        """Whether we open and close it, not the timing script."""
-        return settings.shutter_mode is ShutterMode.EPICS_PV and settings.takes_light
+    async def look_back(self) -> None:
+        """Find out whether a program that died has left that of another IOC open. Nobody but the user closes it."""
+        try:
+            since = await asyncio.to_thread(self.note.read) if self._pv_shutter else ""
+        except SaveError as error:
+            log.error("it is not known whether the shutter was left open: %s", error)
+            return
+        if since:
+            self.left_open = f"the shutter was opened at {since} and may still be open: close it"
+            log.warning("%s", self.left_open)
+            self._pv_is_open = True
+            self.look()
+            update(self._live, message=self.left_open)
 
     async def prepare(self, settings: ExposureSettings) -> None:
         """Before an exposure: close what was left open, then let the script move it, or hold it closed for a dark.
@@ -94,7 +117,7 @@ class Shutter:
         Raises:
             StateError: if a shutter of another IOC does not say that it opened, or closed after an error.
         """
-        if self.is_moved_by_host(settings):
+        if settings.host_moves_shutter:
             async with self._opened_by_pv(settings):
                 yield
             return
@@ -109,7 +132,7 @@ class Shutter:
         Raises:
             StateError: if a shutter of another IOC does not say that it moved.
         """
-        if not self.is_moved_by_host(settings):
+        if not settings.host_moves_shutter:
             self.stopped()
             return
         try:
@@ -121,7 +144,7 @@ class Shutter:
 
     async def reopen(self, settings: ExposureSettings) -> None:
         """Open it after a pause; returns and raises as `shut` does."""
-        if not self.is_moved_by_host(settings):
+        if not settings.host_moves_shutter:
             self._follows_script = settings.takes_light and settings.shutter_mode is ShutterMode.DETECTOR
             self.look()
             return
@@ -147,18 +170,19 @@ class Shutter:
             except StateError as error:
                 log.error("after an exposure: %s", error)
                 self.failure = error
+                await self._remember(self.note.write)
                 if not is_over:
                     raise
         await asyncio.sleep(settings.shutter_close_delay)
 
     async def _close_by_pv(self) -> None:
-        self._is_stuck = True
+        self.is_stuck = True
         try:
             async with self._patience.limit(None):
                 await self._move_by_pv(False)
         except TimeoutError:
             raise StateError(f"the shutter was told to close but is not closed after {_HASTY:g} s") from None
-        self._is_stuck = False
+        self.is_stuck = False
 
     async def set(self, mode: ShutterMode, is_open: bool) -> None:
         """Open or close it by hand.
@@ -170,25 +194,22 @@ class Shutter:
             self._output_by_hand = True
             await self._force(is_open)
         elif mode is ShutterMode.EPICS_PV:
+            if is_open and self._pv_shutter:
+                await self._remember(self.note.write)
             await self._move_by_pv(is_open)
         else:
             raise StateError("ShutterMode is None: there is no shutter to move")
-        self._is_stuck = False
+        self.is_stuck = False
         self.look()
 
     def hurry(self) -> None:
         """The program stops: from now on closing may take 0.8 s only."""
         self._patience.shorten(_HASTY)
 
-    @property
-    def is_stuck(self) -> bool:
-        """Whether it is open because it could not be closed; `close_left_open` then tries again."""
-        return self._is_stuck
-
     async def close_after_crash(self) -> None:
         """Close that of another IOC, which a program that died may have left open; `is_stuck` if that fails."""
         if self._pv_shutter is not None:
-            self._pv_is_open = self._is_stuck = True
+            self._pv_is_open = self.is_stuck = True
             await self.close_left_open()
 
     async def close_left_open(self) -> None:
@@ -199,7 +220,7 @@ class Shutter:
                     await self._move_by_pv(False)
                 if self._output_may_be_open():
                     await self._force(False)
-            self._is_stuck, self._problem = False, ""
+            self.is_stuck, self._problem = False, ""
         except (ArchonError, TimeoutError) as error:
             self._complain(str(error) or f"not closed after {_HASTY:g} s")
         self.look()
@@ -224,6 +245,15 @@ class Shutter:
         await (shutter.open() if is_open else shutter.close())
         self._pv_is_open = is_open
         self.look()
+        if not is_open and self.note.is_there:
+            self.left_open = ""
+            await self._remember(self.note.remove)
+
+    async def _remember(self, change: Callable[[], None]) -> None:
+        try:
+            await finished(asyncio.to_thread(change))
+        except SaveError as error:
+            log.error("the next program may not know how the shutter is: %s", error)
 
     @property
     def _has_output(self) -> bool:

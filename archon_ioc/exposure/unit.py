@@ -39,6 +39,10 @@ class Unit:
 
     def __init__(self, controller: ArchonController) -> None:
         self.controller = controller
+        self.waits_on_ccd = False
+        """Whether the link is lost, and what was collected stays on the CCD until it is back."""
+        self.tell: Callable[[], None] = lambda: None
+        """Is called when `waits_on_ccd` has become true."""
         self._before: FrameStatus | None = None
         self._patience = Patience()
         self._running = False  # the timing script does something for us
@@ -149,17 +153,29 @@ class Unit:
         """Do what must be done between integration and readout, or during them; a lost link is waited for.
 
         Return False where that takes until ``latest``, by the clock of the loop: a script that integrates will then
-        have read out by itself.
+        have read out by itself. Otherwise it takes as long as it takes: what was collected stays on the CCD.
 
         Raises:
             ArchonError: if it is not possible.
         """
-        while True:
-            await self.controller.timing.until_up()
+        while await self._is_linked(latest):
             try:
                 return await self._unless_late(work, latest)
             except LinkError as error:
                 log.warning("%s: the link is lost during an exposure: %s", self.name, error)
+        return False
+
+    async def _is_linked(self, latest: float) -> bool:
+        self.waits_on_ccd = latest == math.inf
+        if self.waits_on_ccd and not self.state.is_up:
+            self.tell()
+        try:
+            await self.controller.timing.until_up(max(latest - asyncio.get_running_loop().time(), 0.0))
+        except ReadoutError:
+            return False
+        finally:
+            self.waits_on_ccd = False
+        return True
 
     async def _unless_late(self, work: Callable[[], Awaitable[object]], latest: float) -> bool:
         async with self.controller.timing.between_fetches:
@@ -180,7 +196,7 @@ class Unit:
     async def _require_same_life(self) -> None:
         if self._lost:
             raise ReadoutError(self._lost)
-        if (await self.controller.get_frame()).timer < self.start.timer:
+        if (await self.controller.get_frame()).timer < self.start.timer or self.was_restarted:
             raise ReadoutError("the controller was restarted, the image is lost")
 
     async def prepare_readout(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archon_ioc.errors import StateError
+from archon_ioc.errors import ArchonError, SaveError, StateError
 from archon_ioc.exposure.hooks import HookCall
 from archon_ioc.exposure.phase import Outcome, Phase
 from archon_ioc.exposure.settings import ImageMode
@@ -269,6 +269,56 @@ async def test_what_is_left_of_an_image_is_processed(groups) -> None:
         await group.camera.acquire()
         assert [len(call.files) for call in told] == [2], "once, with the files of both"
         assert told[0].controllers == ("b1", "r1")
+
+
+async def test_what_is_recovered_is_processed_too(bench) -> None:
+    witness = Witness(bench)
+    bench.sim.faults.reject = "FETCHA"
+    bench.camera.change(seconds=0.05)
+    with pytest.raises(ArchonError, match="rejected"):
+        await bench.camera.acquire()
+    await bench.until(lambda state: state.journal.pending == 0)
+    async with asyncio.timeout(10):
+        while "post_process" not in witness.told:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    told = witness.told["post_process"]
+    assert told.files == (bench.folder / "archon_0001.fits",)
+    assert (told.number, told.settings.seconds, told.folder) == (1, 0.05, bench.folder)
+
+
+async def test_what_several_controllers_had_left_is_processed_as_one_image(groups) -> None:
+    calls: list[HookCall] = []
+    async with groups(2) as group:
+        client = group.start(seconds=0.1)
+        await group.until_phase(Phase.INTEGRATING)
+        await group.end_without_a_word()
+        await asyncio.wait([client])
+        client.exception()
+        async with group.next_life() as camera:
+            camera.hooks.post_process = calls.append
+            await camera.live.until(lambda state: state.is_up)
+            await camera.live.until(lambda state: state.journal.pending == 0)
+            async with asyncio.timeout(10):
+                while sum(len(call.files) for call in calls) < 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+    assert sorted(file.name for call in calls for file in call.files) == ["archon_0001_b1.fits", "archon_0001_r1.fits"]
+
+
+async def test_a_recovery_that_was_asked_for_waits_for_it(bench, tmp_path: Path) -> None:
+    witness = Witness(bench)
+    bench.camera.change(seconds=0.2)
+    client = bench.start()
+    await bench.until_phase(Phase.INTEGRATING)
+    moved = bench.folder.rename(tmp_path / "moved")
+    bench.folder.write_text("in the way")
+    with pytest.raises(SaveError):
+        await client
+    bench.folder.unlink()
+    moved.rename(bench.folder)
+    assert "post_process" not in witness.told
+    await bench.camera.recovery.recover()
+    assert [name for name, _ in witness.calls].count("post_process") == 1
+    assert witness.told["post_process"].files == (bench.folder / "archon_0001.fits",)
 
 
 async def test_also_a_bias_is_gone_along_with(bench) -> None:
