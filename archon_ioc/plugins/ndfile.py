@@ -55,7 +55,7 @@ class FilePlugin(Plugin[F], Generic[F]):
         self._resolve = resolve
         self._file_turn = asyncio.Lock()
         self._path_turn = asyncio.Lock()
-        self._folder = ""
+        self._looked_at: Path | None = None
         self._file: OpenFile | None = None
         self._claimed: _Claim | None = None
         self._buffer: deque[NDArray] = deque()
@@ -137,12 +137,14 @@ class FilePlugin(Plugin[F], Generic[F]):
         """Find out whether files can be made in the folder, which is made if CreateDirectory allows it."""
         async with self._path_turn:  # the last one sees the newest settings
             files = self.state.files
+            self._looked_at = None
             try:
-                self._folder = self._resolve(files.path)
+                folder = self._resolve(files.path)
             except InputError as error:
-                self._folder, problem = "", str(error)
+                problem = str(error)
             else:
-                problem = await asyncio.to_thread(path_problem, self._folder, files.create_directory)
+                problem = await asyncio.to_thread(path_problem, folder, files.create_directory)
+                self._looked_at = Path(folder)
             said = self.state.message if self.state.error else ""
             self.update(path_exists=not problem, message=shortened(problem) or said)
             return not problem
@@ -384,12 +386,10 @@ class FilePlugin(Plugin[F], Generic[F]):
         """Notice when the folder vanishes or comes back; it is made when a file needs it."""
         while True:
             await asyncio.sleep(LOOK_PERIOD)
-            folder = self._folder
-            if not folder:
-                continue
-            problem = await self.in_thread(path_problem, folder)  # a disk that hangs holds up this plugin only
-            if folder == self._folder and self.state.path_exists == bool(problem):
-                self.update(path_exists=not problem)
+            if folder := self._looked_at:
+                problem = await self.in_thread(path_problem, str(folder))  # a disk that hangs holds up nobody else
+                if folder is self._looked_at and self.state.path_exists == bool(problem):
+                    self.update(path_exists=not problem)
 
     async def _delete_driver_file(self, array: NDArray) -> None:
         if not self.state.files.delete_driver_file or not driver_file(array):
