@@ -1,5 +1,6 @@
 """What clients do wrong, and what happens to files: it ends, it says what happened, and the next one works."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,11 +83,11 @@ def test_text_of_full_length_fits_and_longer_does_not(script: Any, name: str, le
     script(f"put({name!r}, 'short')"), script(f"put({name!r}, '')")
 
 
-def stream(script: Any, plugin: str, folder: Path, count: int = 0) -> None:
+def stream(script: Any, plugin: str, folder: Path, count: int = 0, mode: str = "Stream") -> None:
     """Begin to capture into a folder."""
     suffix = "h5" if plugin == "HDF1" else "tiff"
     for name, value in (
-        ("FileWriteMode", "Stream"), ("CreateDirectory", 0), ("FilePath", f"{folder}/"), ("FileName", "frames"),
+        ("FileWriteMode", mode), ("CreateDirectory", 0), ("FilePath", f"{folder}/"), ("FileName", "frames"),
         ("FileTemplate", f"%s%s_%3.3d.{suffix}"), ("NumCapture", count), ("AutoIncrement", 1),
     ):  # fmt: skip
         assert script(f"put('{plugin}:{name}', {value!r})") == GOOD
@@ -190,3 +191,36 @@ def test_a_window_that_changes_in_a_capture_ends_no_acquisition_and_the_file_is_
     with h5py.File(script("get('HDF1:FullFileName_RBV', as_string=True)")) as file:
         assert file["/entry/data/data"].shape == (2, *SHAPE)
     assert script("get('HDF1:ArraySize1_RBV')") == SHAPE[0]
+
+
+@pytest.mark.parametrize("plugin", ["HDF1", "TIFF1"])
+def test_a_folder_that_is_removed_in_a_stream_ends_it(script: Any, plugin: str, tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    stream(script, plugin, folder)
+    assert script(f"until('{plugin}:Capture_RBV', 'Capturing')")
+    expose(script, 2)
+    shutil.rmtree(folder)
+    expose(script)
+    assert script(f"until('{plugin}:Capture_RBV', 'Done')")
+    assert str(folder) in message(script, plugin)
+    assert script(f"get('{plugin}:NumCaptured_RBV')") == 2
+    assert script(f"until('{plugin}:FilePathExists_RBV', 'No')")
+    folder.mkdir()
+    assert script(f"until('{plugin}:FilePathExists_RBV', 'Yes')")
+
+
+def test_a_window_that_changes_in_a_buffer_costs_no_image_of_it(script: Any, tmp_path: Path) -> None:
+    stream(script, "HDF1", tmp_path, mode="Capture", count=5)
+    assert script("until('HDF1:Capture_RBV', 'Capturing')")
+    expose(script, 2)
+    assert script("put('cam1:SizeY', 64)") == GOOD
+    try:
+        expose(script)
+        assert "64" in message(script, "HDF1")
+        assert script("get('HDF1:NumCaptured_RBV')") == 2
+        assert script("status_of_put('HDF1:WriteFile', 1)") == GOOD
+    finally:
+        script("put('cam1:SizeY', 128)")
+    with h5py.File(script("get('HDF1:FullFileName_RBV', as_string=True)")) as file:
+        assert file["/entry/data/data"].shape == (2, *SHAPE)
