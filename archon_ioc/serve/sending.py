@@ -82,7 +82,7 @@ class Sender:
         finally:
             if not work.done():
                 self.abort()
-                await asyncio.wait([work])
+                await asyncio.gather(work, return_exceptions=True)  # that it broke off is no news
 
     def abort(self) -> None:
         """End the connection at once, also under a thread that sends."""
