@@ -1,6 +1,7 @@
 """Ten images of 4096 x 4096 a second through the plugins of a site. Arguments: a folder; per line: seconds."""
 
 import asyncio
+import gc
 import sys
 import time
 from pathlib import Path
@@ -100,6 +101,8 @@ async def main() -> None:
         works = (detector.chain.run(), detector.server.run(), detector.pva.run())
         running = [tasks.create_task(work) for work in works]
         await detector.server.started()
+        gc.collect()
+        gc.freeze()  # as the program does
         answer("ready")
         while line := await asyncio.to_thread(sys.stdin.readline):
             answer(await detector.flow(float(line)))

@@ -15,6 +15,7 @@ from archon_ioc.exposure.attribute_xml import AttributesStatus
 from archon_ioc.live import Live
 from archon_ioc.plugins.attribute_list import AttributeList
 from archon_ioc.plugins.ndarray import ArrayState, Geometry, NDArray
+from archon_ioc.plugins.priority import give_way
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ class Plugin(Generic[S]):
         self._queue: deque[NDArray] = deque()
         self._changed = asyncio.Condition()
         self._turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=give_way)
         self.last: NDArray | None = None
         """The array that was processed last, kept to be processed again; without it that is not possible."""
         self._last_taken = 0.0

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
@@ -15,6 +16,7 @@ import numpy as np
 from archon_ioc.errors import InputError, StateError
 from archon_ioc.plugins.ndarray import NDArray
 from archon_ioc.plugins.ndarray import Pixels as PixelArray
+from archon_ioc.plugins.priority import give_way
 from archon_ioc.pvs.render import Reading, Table
 from archon_ioc.pvs.row import Array, Float, Kind, Pixels, Pv, Severity, Text
 from archon_ioc.serve.publisher import Publisher
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _ELEMENTS = {"LONG": np.dtype(np.int32), "DOUBLE": np.dtype(np.float64)}
 _RESTART_SECONDS = 1.0
+_PATIENCE = 60.0
+"""Seconds for one image; nobody waits for ever for a server that hangs."""
 
 
 class PvaServer:
@@ -53,6 +57,7 @@ class PvaServer:
             self._number_records(prefix, table)
         self._images = {name: _Image(number, prefix + name) for number, name in enumerate(images)}
         self._link: PvaLink | None = None
+        self._copying = ThreadPoolExecutor(1, thread_name_prefix="PVA images", initializer=give_way)
         self._puts: set[asyncio.Task[None]] = set()
         self._listening = asyncio.Event()
         self._port = 0
@@ -71,6 +76,7 @@ class PvaServer:
             try:
                 await self._serve_always(memories)
             finally:
+                self._copying.shutdown(wait=False)
                 for task in self._puts:
                     task.cancel()
 
@@ -96,18 +102,18 @@ class PvaServer:
 
         Raises:
             InputError: if pixels of this type cannot be sent so.
-            StateError: if the server died meanwhile.
+            StateError: if the server died meanwhile, or hangs.
         """
         image = self._images[name]
-        async with image.turn:
-            await self._listening.wait()
-            await asyncio.to_thread(_store, image.memory, array.pixels)
-            image.message = image.described(array, codec)
-            if self._link is None:
-                raise StateError("the PVAccess server is being started anew")
-            image.shown = asyncio.get_running_loop().create_future()
-            self._link.send(image.message)
-            return await image.shown
+        try:
+            async with image.turn, asyncio.timeout(_PATIENCE):
+                await self._listening.wait()
+                await asyncio.get_running_loop().run_in_executor(self._copying, _store, image.memory, array.pixels)
+                return await self._tell(image, image.described(array, codec))
+        except TimeoutError:
+            if self._link:
+                self._link.kill()
+            raise StateError(f"the PVAccess server takes no image for {_PATIENCE:g} s") from None
 
     async def _serve_always(self, memories: Sequence[int]) -> None:
         while True:
@@ -139,6 +145,14 @@ class PvaServer:
             self._listening.clear()
             for image in images:
                 image.give_up()
+
+    async def _tell(self, image: "_Image", message: ShowImage) -> int:
+        if self._link is None:
+            raise StateError("the PVAccess server is being started anew")
+        image.message = message
+        image.shown = asyncio.get_running_loop().create_future()
+        self._link.send(message)
+        return await image.shown
 
     def _listens(self, message: Listening) -> None:
         self._port = message.port

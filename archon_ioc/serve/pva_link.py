@@ -48,6 +48,11 @@ class PvaLink:
             for message in unpacked(data):
                 yield message
 
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        if self._process.returncode is None:
+            self._process.kill()
+
     async def end(self) -> None:
         """Let it end, and wait for that."""
         self._flush()
@@ -56,16 +61,16 @@ class PvaLink:
             async with asyncio.timeout(_END_SECONDS):
                 await self._process.wait()
         except TimeoutError:
-            self._process.kill()
+            self.kill()
             await self._process.wait()
 
     def _flush(self) -> None:
         messages, self._waiting = self._waiting, []
         if not messages or self._writer.is_closing():
             return
-        if self._writer.transport.get_write_buffer_size() > _MOST_WAITING and self._process.returncode is None:
+        if self._writer.transport.get_write_buffer_size() > _MOST_WAITING:
             log.error("the PVAccess process takes nothing any more")
-            self._process.kill()
+            self.kill()
             return
         self._writer.write(packed(messages))
 

@@ -21,6 +21,7 @@ from p4p.server import Server, ServerOperation, StaticProvider
 from p4p.server.raw import SharedPV
 
 from archon_ioc.errors import InputError
+from archon_ioc.plugins.priority import give_way
 from archon_ioc.serve import nt
 from archon_ioc.serve.ntndarray import image_value, no_image
 from archon_ioc.serve.pva_messages import (
@@ -51,7 +52,7 @@ class PvaProcess:
         self._puts: dict[int, ServerOperation] = {}
         self._records: list[_Record] = []
         self._images: list[SharedPV] = []
-        self._imaging = ThreadPoolExecutor(1, thread_name_prefix="images")
+        self._imaging = ThreadPoolExecutor(1, thread_name_prefix="images", initializer=give_way)
 
     def run(self) -> None:
         """Serve until the IOC is gone."""

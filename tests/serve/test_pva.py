@@ -223,3 +223,16 @@ async def test_a_server_that_died_is_started_anew_with_all_that_it_showed(
         assert target.live.value.seconds == 3.5
     assert "died" in caplog.text
     assert server_process().pid != process.pid
+
+
+async def test_a_server_that_hangs_is_not_waited_for(
+    context: Context, pva: PvaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archon_ioc.serve.pva._PATIENCE", 0.5)
+    process = server_process()
+    process.suspend()
+    with pytest.raises(StateError, match=r"takes no image for 0\.5 s"):
+        await pva.post_image(IMAGE, image(9))
+    monkeypatch.undo()
+    assert await pva.post_image(IMAGE, image(10)) == 24
+    assert server_process().pid != process.pid
