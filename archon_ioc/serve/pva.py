@@ -113,6 +113,7 @@ class PvaServer:
         except TimeoutError:
             if self._link:
                 self._link.kill()
+            self._leave_link()
             raise StateError(f"the PVAccess server takes no image for {_PATIENCE:g} s") from None
 
     async def _serve_always(self, memories: Sequence[int]) -> None:
@@ -141,8 +142,7 @@ class PvaServer:
                 elif isinstance(message, Shown):
                     next(image for image in images if image.number == message.number).settle(message)
         finally:
-            self._link = None
-            self._listening.clear()
+            self._leave_link()
             for image in images:
                 image.give_up()
 
@@ -153,6 +153,10 @@ class PvaServer:
         image.shown = asyncio.get_running_loop().create_future()
         self._link.send(message)
         return await image.shown
+
+    def _leave_link(self) -> None:
+        self._link = None
+        self._listening.clear()
 
     def _listens(self, message: Listening) -> None:
         self._port = message.port
