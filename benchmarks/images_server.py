@@ -6,6 +6,7 @@ and tells what was shown. A number that is shown is the time at which it was.
 
 import asyncio
 import contextlib
+import gc
 import os
 import sys
 import time
@@ -55,6 +56,8 @@ class Ours(Server):
         self._server = CaServer(self.prefix, [Table("", rows, self._live, None)])
         self._serving = asyncio.create_task(self._server.run())
         await self._server.started()
+        gc.collect()
+        gc.freeze()  # as the program does
         return self._server.port
 
     async def show_image(self, image: np.ndarray) -> None:
