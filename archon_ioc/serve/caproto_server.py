@@ -267,6 +267,8 @@ class Context(stock.Context):
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        # asyncio forgets it for sockets of which it does not know that they are TCP's: then updates wait 40 ms.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.own(self._serve(_TransportWrapper(reader, writer)))
 
     async def _serve(self, client: _TransportWrapper) -> None:

@@ -10,6 +10,7 @@ import itertools
 import logging
 import os
 import re
+import socket
 import struct
 import subprocess
 import sys
@@ -193,6 +194,15 @@ async def test_updates_are_not_held_back_to_be_sent_together(server: CaServer, t
             await server.flush()
             (event,) = await raw_client.receive(ca.EventAddResponse)
             assert event.data[0] == 10.0 + number
+
+
+@fault
+async def test_small_updates_do_not_wait_for_acknowledgements(server: CaServer, raw_client: Any) -> None:
+    await raw_client.subscribe(READBACK)
+    await raw_client.receive(ca.EventAddResponse)
+    connections = [circuit.client.writer.get_extra_info("socket") for circuit in all_circuits() if circuit.connected]
+    assert connections
+    assert all(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in connections), "else 40 ms"
 
 
 @fault
