@@ -283,7 +283,7 @@ async def simulator(acfs: Sequence[Path], *options: str) -> AsyncGenerator[list[
     """
     named = [argument for acf in acfs for argument in ("--acf", str(acf))]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "archon_ioc", "sim", "--port", "0", *named, "--until-eof", *options,
+        sys.executable, "-P", "-m", "archon_ioc", "sim", "--port", "0", *named, "--until-eof", *options,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for this process: it needs the controllers to the end
     )  # fmt: skip

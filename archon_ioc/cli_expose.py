@@ -141,6 +141,8 @@ async def _recover(site: SiteConfig, discard: bool) -> None:
             await together({one.name: stack.enter_async_context(one) for one in wanted})
             async with shown_fetches(wanted):
                 names, problems = await recovery.recover()
+        if recovery.hooking:
+            await recovery.hooking.posted()
         for name in names:
             click.echo(name)
         if problems:

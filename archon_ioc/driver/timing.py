@@ -258,12 +258,12 @@ class Timing:
         """
         after = max(after, 0.0)
         limit = self.names.readout_start + _seconds(self._predicted and self._predicted.start) + after
-        seen, since = None, time.monotonic()
-        begin: int | None = None
-        left = after + (_seconds(self._predicted.whole) if self._predicted else _LONG_READOUT)
+        seen, since, begin = None, time.monotonic(), None
+        left = after + _seconds(self._predicted and self._predicted.whole)
         try:
             while True:
-                frames = await self._patiently(before, _RELINK_SECONDS + max(left, 0.0))
+                patience = _RELINK_SECONDS + max(left, 0.0 if self._predicted else _LONG_READOUT)
+                frames = await self._patiently(before, patience)
                 begin = frames.timer if begin is None else begin
                 current = _new_buffer(frames, before)
                 if current and current.complete:

@@ -130,15 +130,15 @@ class Filing:
             return
         self._show(next_name=names[0] if names else "")
 
-    async def look_at_path(self) -> bool:
-        """Find out whether files can be made in the folder, show and return it."""
+    async def look_at_path(self, *, may_create: bool = True) -> bool:
+        """Find out whether files can be made in the folder, which is made if it may be; show and return it."""
         settings = self.settings
         try:
             folder = self._naming(settings).path
         except InputError as error:
             folder, problem = settings.path, str(error)
         else:
-            problem = await asyncio.to_thread(path_problem, folder, _levels(settings))
+            problem = await asyncio.to_thread(path_problem, folder, _levels(settings) if may_create else 0)
         # While this one was looked at, another may have been chosen.
         if (settings.path, settings.create_directory) == (self.settings.path, self.settings.create_directory):
             self._show(path_exists=not problem, message=problem)

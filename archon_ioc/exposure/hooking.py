@@ -90,6 +90,11 @@ class Hooking:
         if waiting := self._ends | self._posts if self.hooks.wait else self._ends:
             await asyncio.wait(waiting)
 
+    async def posted(self) -> None:
+        """Wait until all files were processed, in any case: the program ends then."""
+        if self._posts:
+            await asyncio.wait(self._posts)
+
     def stop(self) -> None:
         """The program stops: cancel everything, and wait for nobody."""
         for task in self._tasks | self._ends | self._posts:

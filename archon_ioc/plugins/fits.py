@@ -131,7 +131,7 @@ class FitsPlugin(Plugin[FitsState]):
             folder = str(Path(self._file.next_name).parent)
             problem = await self.in_thread(path_problem, folder)  # a disk that hangs holds up this plugin only
             if self.state.path_exists == bool(problem):
-                await self._filing.look_at_path()
+                await self._filing.look_at_path(may_create=False)
 
     def _show(self, camera: CameraState) -> None:
         file, old = camera.file, self._file

@@ -1,15 +1,18 @@
 """Pva1: gives images to the PVAccess server, NDPluginPva; of many in a short time the last."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 
-from archon_ioc.errors import InputError
+from archon_ioc.errors import ArchonError, InputError
 from archon_ioc.plugins.codec import CODECS, is_available
 from archon_ioc.plugins.ndarray import DATA_TYPES, Dimension, Geometry, NDArray
 from archon_ioc.plugins.plugin import Plugin, PluginSettings, PluginState
+
+log = logging.getLogger(__name__)
 
 PostImage = Callable[[NDArray, str], Awaitable[int]]
 """Shows an image, compressed by a codec, and returns the bytes that are sent."""
@@ -67,7 +70,7 @@ class PvaPlugin(Plugin[PvaState]):
         """Show zeros as soon as the shape is known, then images until cancelled."""
         state = await self.live.until(lambda state: state.queued > 0 or state.array.geometry.byte_count > 0)
         if not state.queued:
-            await self._show(_zeros(state.array.geometry))
+            await self._show_zeros(state.array.geometry)
         await super().run()
 
     async def process(self, array: NDArray) -> NDArray | None:
@@ -82,6 +85,13 @@ class PvaPlugin(Plugin[PvaState]):
             InputError: if the codec is not installed.
         """
         self.update(pva=self.state.pva.changed(codec))
+
+    async def _show_zeros(self, geometry: Geometry) -> None:
+        try:
+            await self._show(_zeros(geometry))
+        except (ArchonError, OSError) as error:  # there is no image to lose yet
+            log.error("%s: %s", self.name, error)
+            self.refused(str(error))
 
     async def _show(self, array: NDArray) -> None:
         codec = self.state.pva.codec

@@ -76,9 +76,7 @@ class PvaServer:
             try:
                 await self._serve_always(memories)
             finally:
-                self._copying.shutdown(wait=False)
-                for task in self._puts:
-                    task.cancel()
+                await asyncio.to_thread(self._copying.shutdown)  # before the memories are somebody else's
 
     @property
     def port(self) -> int:
@@ -108,6 +106,7 @@ class PvaServer:
         try:
             async with image.turn, asyncio.timeout(_PATIENCE):
                 await self._listening.wait()
+                image.message = None  # from here on its memory is not what that says
                 await asyncio.get_running_loop().run_in_executor(self._copying, _store, image.memory, array.pixels)
                 return await self._tell(image, image.described(array, codec))
         except TimeoutError:
@@ -118,11 +117,15 @@ class PvaServer:
 
     async def _serve_always(self, memories: Sequence[int]) -> None:
         while True:
-            async with pva_process(memories) as link:
-                await self._serve(link)
+            try:
+                async with pva_process(memories) as link:
+                    await self._serve(link)
+                reason = "it died"
+            except OSError as error:
+                reason = str(error)
             if not self._port:
-                raise RuntimeError("the PVAccess server cannot be started")
-            log.error("the PVAccess server died, it is started anew")
+                raise RuntimeError(f"the PVAccess server cannot be started: {reason}")
+            log.error("the PVAccess server is started anew: %s", reason)
             await asyncio.sleep(_RESTART_SECONDS)
 
     async def _serve(self, link: PvaLink) -> None:
@@ -145,6 +148,7 @@ class PvaServer:
             self._leave_link()
             for image in images:
                 image.give_up()
+            await self._stop_puts()
 
     async def _tell(self, image: "_Image", message: ShowImage) -> int:
         if self._link is None:
@@ -153,6 +157,11 @@ class PvaServer:
         image.shown = asyncio.get_running_loop().create_future()
         self._link.send(message)
         return await image.shown
+
+    async def _stop_puts(self) -> None:
+        for task in (tasks := tuple(self._puts)):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _leave_link(self) -> None:
         self._link = None

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 _PROGRAM = "archon_ioc.serve.pva_process"
 _MOST_WAITING = 64 << 20
 """Bytes on the way to a process that does not take them: it is not worth waiting for then."""
-_END_SECONDS = 2.0
+_END_SECONDS = 0.5  # the hardware is made safe after that
 _HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 """Each image is new memory in p4p, and the most of its time goes by while that is given in pages of 4 KiB."""
 
@@ -85,7 +85,7 @@ async def pva_process(memories: Sequence[int]) -> AsyncGenerator[PvaLink]:
     ours, theirs = socket.socketpair()
     with theirs:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", _PROGRAM, str(theirs.fileno()), *map(str, memories),
+            sys.executable, "-P", "-m", _PROGRAM, str(theirs.fileno()), *map(str, memories),
             pass_fds=(theirs.fileno(), *memories), stdin=asyncio.subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for this process: the last states are still to be shown
             env=_HUGE_PAGES | dict(os.environ),

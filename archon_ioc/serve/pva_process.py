@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import count
 
@@ -22,6 +22,8 @@ from p4p.server.raw import SharedPV
 
 from archon_ioc.errors import InputError
 from archon_ioc.plugins.priority import give_way
+from archon_ioc.pvs.render import Reading
+from archon_ioc.pvs.row import Severity
 from archon_ioc.serve import nt
 from archon_ioc.serve.ntndarray import image_value, no_image
 from archon_ioc.serve.pva_messages import (
@@ -40,6 +42,9 @@ from archon_ioc.serve.pva_messages import (
     unpacked,
 )
 
+_UNFIT = (TypeError, ValueError, OverflowError)
+"""What p4p says of values that it cannot send."""
+
 
 class PvaProcess:
     """The server, with what is still to be answered."""
@@ -56,16 +61,20 @@ class PvaProcess:
 
     def run(self) -> None:
         """Serve until the IOC is gone."""
-        messages = self._messages()
-        first = next(messages, None)
+        batches = self._batches()
+        first, *shown = next(batches, (None,))
         if not isinstance(first, Serve):
             return
-        server = Server(providers=[self._make(first)])
+        provider = self._make(first)
+        for message in shown:  # clients must not find what was before them
+            self._take(message, at_once=True)
+        server = Server(providers=[provider])
         try:
             conf = server.conf()
             self.tell(Listening(conf["EPICS_PVAS_INTF_ADDR_LIST"], int(conf["EPICS_PVAS_SERVER_PORT"])))
-            for message in messages:
-                self._take(message)
+            for messages in batches:
+                for message in messages:
+                    self._take(message)
         finally:
             server.stop()
 
@@ -90,23 +99,26 @@ class PvaProcess:
             provider.add(name, self._images[-1])
         return provider
 
-    def _messages(self) -> Iterator[Message]:
+    def _batches(self) -> Iterator[Sequence[Message]]:
         with self._link.makefile("rb") as stream:
             while len(head := stream.read(SIZE_BYTES)) == SIZE_BYTES:
-                yield from unpacked(stream.read(size_of(head)))
+                yield unpacked(stream.read(size_of(head)))
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message, *, at_once: bool = False) -> None:
         if isinstance(message, Show):
             self._records[message.number].show(message)
         elif isinstance(message, Answer):
             self._puts.pop(message.operation).done(error=message.refusal or None)
         elif isinstance(message, ShowImage):
-            self._imaging.submit(self._show_image, message).add_done_callback(_end_if_failed)
+            done = self._imaging.submit(self._show_image, message)
+            done.add_done_callback(_end_if_failed)
+            if at_once:
+                wait([done])
 
     def _show_image(self, message: ShowImage) -> None:
         try:
             byte_count = self._post(message)
-        except InputError as error:
+        except (InputError, *_UNFIT) as error:
             self.tell(Shown(message.number, 0, str(error)))
         else:
             self.tell(Shown(message.number, byte_count))
@@ -141,7 +153,13 @@ class _Record:
 
     def show(self, message: Show) -> None:
         """Show a reading."""
-        self.shared.post(nt.update(self._spec.kind, message.reading, message.timestamp))
+        try:
+            value = nt.update(self._spec.kind, message.reading, message.timestamp)
+        except _UNFIT:
+            # One wrong value must not take all others with it.
+            traceback.print_exc()
+            value = nt.update(self._spec.kind, Reading(None, "CALC", Severity.INVALID), message.timestamp)
+        self.shared.post(value)
 
 
 def _end_if_failed(done: Future[None]) -> None:

@@ -112,6 +112,16 @@ async def test_a_folder_that_vanishes_while_nothing_is_written_is_noticed(plugin
     await plugin.live.until(lambda state: state.path_exists, 10)
 
 
+async def test_a_folder_that_vanishes_is_made_again_only_when_a_file_needs_it(
+    plugin: FitsPlugin, tmp_path: Path
+) -> None:
+    await plugin.set_files(path=str(tmp_path / "here"), create_directory=-1)
+    assert plugin.state.path_exists
+    (tmp_path / "here").rmdir()
+    await plugin.live.until(lambda state: not state.path_exists, 10)
+    assert not (tmp_path / "here").exists()
+
+
 async def test_no_image_is_left_out(plugin: FitsPlugin) -> None:
     with pytest.raises(InputError, match="left out"):
         plugin.change(min_callback_seconds=1.0)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from archon_ioc.errors import InputError
+from archon_ioc.errors import InputError, StateError
 from archon_ioc.plugins.ndarray import Geometry, NDArray
 from archon_ioc.plugins.pva import PvaPlugin
 from tests.plugins.arrays import array
@@ -55,3 +55,19 @@ async def test_an_unknown_codec_is_refused() -> None:
     with pytest.raises(InputError, match="'zip' is not available"):
         plugin.set_codec("zip")
     assert plugin.state.pva.codec == ""
+
+
+async def test_a_server_that_cannot_show_zeros_ends_nothing(running: Any) -> None:
+    async def post(array: NDArray, codec: str) -> int:
+        if array.unique_id == 0:
+            raise StateError("the PVAccess server died")
+        return array.pixels.nbytes
+
+    plugin, told = PvaPlugin("PVA1"), []
+    plugin.post, plugin.tell = post, told.append
+    async with running(plugin) as chain:
+        chain.prime(Geometry(6, 4))
+        await chain.send(array(3))
+        await chain.settled()
+        assert plugin.state.array.unique_id == 3
+    assert all("died" in message for message in told)

@@ -9,15 +9,18 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from p4p.client.thread import Context
 
 from archon_ioc.plugins.ndarray import NDArray
-from archon_ioc.pvs.row import Float
+from archon_ioc.pvs.render import Reading
+from archon_ioc.pvs.row import Float, Text
 from archon_ioc.serve.pva_messages import (
     SIZE_BYTES,
     Listening,
     Message,
     RecordSpec,
     Serve,
+    Show,
     ShowImage,
     Shown,
     packed,
@@ -93,6 +96,19 @@ def test_it_says_when_it_has_taken_an_image_and_why_not(running: Running) -> Non
 def test_it_ends_when_an_image_cannot_be_shown_for_another_reason(running: Running) -> None:
     running.tell(Serve((), ("T:Image",)))
     assert isinstance(running.hear(), Listening)
-    os.pwrite(running.memory, bytes(2), 0)
-    running.tell(ShowImage(0, NO_PIXELS, "<u2", (3, 4), ""))
+    running.tell(ShowImage(1, NO_PIXELS, "<u2", (3, 4), ""))
     assert running.process.wait(10) == 1
+
+
+def test_a_value_that_cannot_be_sent_is_an_alarm_and_no_end(running: Running, ca_environment: dict[str, str]) -> None:
+    text = RecordSpec("T:X", Text(), "An X", writable=False)
+    running.tell(Serve((text,), ()), Show(0, Reading("\udc80"), 0.0))
+    listening = running.hear()
+    assert isinstance(listening, Listening)
+    conf = {**ca_environment, "EPICS_PVA_NAME_SERVERS": f"127.0.0.1:{listening.port}"}
+    with Context("pva", conf=conf, useenv=False, nt=False) as context:
+        assert context.get("T:X")["alarm.message"] == "CALC"
+        running.tell(Show(0, Reading("right"), 0.0))
+        while (value := context.get("T:X")).value != "right":
+            pass
+    assert value["alarm.severity"] == 0

@@ -14,7 +14,7 @@ from archon_ioc.sim.server import SimServer
 
 PREFIX = "TEST:"
 GOLDEN = Path(__file__).parents[1] / "golden" / "acf" / "small_on_demand.acf"
-SECONDS = 1.5
+SECONDS = 5.0
 SITE = "script:\n  pause_by_hold: true\n"
 
 Start = Callable[..., AbstractAsyncContextManager[Any]]

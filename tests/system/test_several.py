@@ -38,7 +38,7 @@ async def test_simulated_controllers_expose_together(start_ioc: Any, client: Any
         assert (blue["SPEC"], red["SPEC"]) == ("b1", "r1")
         assert blue["EXPOSURE"] == red["EXPOSURE"] == 1
         begins = [datetime.fromisoformat(header["DATE-BEG"]).timestamp() for header in (blue, red)]
-        assert begins[0] == pytest.approx(begins[1], abs=0.1), "each by the clock of its controller"
+        assert begins[0] == pytest.approx(begins[1], abs=0.5), "each by the clock of its controller"
         assert (blue["ARCHTIME"] == red["ARCHTIME"]) or sync == "host"
         await client.put("r1:ArchonPowerMode", 0)
         assert [await client.get(f"{name}:ArchonPowerMode_RBV") for name in ("cam1", "b1", "r1")] == [3, 4, 2]
