@@ -119,7 +119,7 @@ class PvaServer:
         while True:
             try:
                 async with pva_process(memories) as link:
-                    await self._serve(link)
+                    await self._serve_until_stopped(link)
                 reason = "it died"
             except OSError as error:
                 reason = str(error)
@@ -127,6 +127,13 @@ class PvaServer:
                 raise RuntimeError(f"the PVAccess server cannot be started: {reason}")
             log.error("the PVAccess server is started anew: %s", reason)
             await asyncio.sleep(_RESTART_SECONDS)
+
+    async def _serve_until_stopped(self, link: PvaLink) -> None:
+        try:
+            await self._serve(link)
+        except asyncio.CancelledError:
+            await self._stop_puts()  # a process that dies stops none: half a configuration would be in a controller
+            raise
 
     async def _serve(self, link: PvaLink) -> None:
         """Tell a process all that it shows, and do what it asks for until it ends."""
@@ -148,7 +155,6 @@ class PvaServer:
             self._leave_link()
             for image in images:
                 image.give_up()
-            await self._stop_puts()
 
     async def _tell(self, image: "_Image", message: ShowImage) -> int:
         if self._link is None:

@@ -214,6 +214,7 @@ async def test_a_server_that_died_is_started_anew_with_all_that_it_showed(
     with suppress(StateError):  # or it waits for the next one
         await pva.post_image(IMAGE, image(9))
     target.finish.set()
+    await target.live.until(lambda state: state.acquire == 0, 5)  # what was begun goes on
     await pva.started()
     with client(pva) as again:
         assert (await again.get("T:cam1:AcquireTime_RBV")).value == 2.5
